@@ -1,0 +1,73 @@
+# Every target makes what it needs: `make demo` and `make test` work in a fresh clone.
+# Needed beforehand: Python 3.11+, make, git. uv is used where it is found.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+UV := $(shell command -v uv 2>/dev/null)
+BIN := .venv/bin
+POOL ?= manifests/samples/local-three-models.yaml
+
+.PHONY: help up demo test check lint format proto lock bench bundle clean
+
+help: ## list the targets
+	@grep -hE '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+.venv: requirements/dev.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed" >&2; exit 2; }
+	@rm -rf .venv
+ifneq ($(UV),)
+	$(UV) venv -q --python $(PYTHON) .venv && touch -t 197001010000 .venv # stays out of date until the last line
+	$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.lock
+	$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+else
+	$(PYTHON) -m venv .venv && touch -t 197001010000 .venv # stays out of date until the last line
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+endif
+	@touch .venv
+
+up: .venv ## serve a pool on this machine until stopped (POOL=file)
+	$(BIN)/chimera up $(POOL)
+
+demo: .venv ## replay measured agent workflows through Envoy, picker and simulated engines
+	$(BIN)/chimera demo
+
+test: .venv ## run every test
+	$(BIN)/pytest
+
+check: .venv lint ## everything CI checks besides the tests
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+	$(BIN)/python proto/generate.py --check
+
+lint: .venv ## ruff, all rules
+	$(BIN)/ruff check .
+
+format: .venv ## format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+proto: .venv ## regenerate chimera_proto from proto/
+	$(BIN)/python proto/generate.py
+
+bundle: .venv ## retrain the bundle that ships in the wheel
+	$(BIN)/chimera train --out router/chimera_router/prediction/bundles/default
+
+bench: .venv ## measure the decision and the picker
+	$(BIN)/python -m chimera_bench.micro
+
+lock: ## resolve requirements/*.lock anew (needs uv)
+	@test -n "$(UV)" || { echo "make lock needs uv on the PATH" >&2; exit 2; }
+	for extra in dev router operator; do \
+		$(UV) pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+			--custom-compile-command 'make lock' --extra $$extra pyproject.toml -o requirements/$$extra.lock; done
+
+clean: ## remove what was built
+	rm -rf .venv dist build out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

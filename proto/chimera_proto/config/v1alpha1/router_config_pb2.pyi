@@ -1,0 +1,135 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class RouterConfig(_message.Message):
+    __slots__ = ("pool", "models", "virtual_models", "routing", "bundle", "limits", "discovery")
+    POOL_FIELD_NUMBER: _ClassVar[int]
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    VIRTUAL_MODELS_FIELD_NUMBER: _ClassVar[int]
+    ROUTING_FIELD_NUMBER: _ClassVar[int]
+    BUNDLE_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    DISCOVERY_FIELD_NUMBER: _ClassVar[int]
+    pool: str
+    models: _containers.RepeatedCompositeFieldContainer[Model]
+    virtual_models: _containers.RepeatedScalarFieldContainer[str]
+    routing: Routing
+    bundle: Bundle
+    limits: Limits
+    discovery: Discovery
+    def __init__(self, pool: _Optional[str] = ..., models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., virtual_models: _Optional[_Iterable[str]] = ..., routing: _Optional[_Union[Routing, _Mapping]] = ..., bundle: _Optional[_Union[Bundle, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., discovery: _Optional[_Union[Discovery, _Mapping]] = ...) -> None: ...
+
+class Model(_message.Message):
+    __slots__ = ("name", "aliases", "served_name", "descriptor", "coefficients", "priority")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ALIASES_FIELD_NUMBER: _ClassVar[int]
+    SERVED_NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTOR_FIELD_NUMBER: _ClassVar[int]
+    COEFFICIENTS_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    aliases: _containers.RepeatedScalarFieldContainer[str]
+    served_name: str
+    descriptor: Descriptor
+    coefficients: Coefficients
+    priority: bool
+    def __init__(self, name: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., served_name: _Optional[str] = ..., descriptor: _Optional[_Union[Descriptor, _Mapping]] = ..., coefficients: _Optional[_Union[Coefficients, _Mapping]] = ..., priority: _Optional[bool] = ...) -> None: ...
+
+class Descriptor(_message.Message):
+    __slots__ = ("trained_as", "parameters_b", "family", "general_score")
+    TRAINED_AS_FIELD_NUMBER: _ClassVar[int]
+    PARAMETERS_B_FIELD_NUMBER: _ClassVar[int]
+    FAMILY_FIELD_NUMBER: _ClassVar[int]
+    GENERAL_SCORE_FIELD_NUMBER: _ClassVar[int]
+    trained_as: str
+    parameters_b: float
+    family: str
+    general_score: float
+    def __init__(self, trained_as: _Optional[str] = ..., parameters_b: _Optional[float] = ..., family: _Optional[str] = ..., general_score: _Optional[float] = ...) -> None: ...
+
+class Coefficients(_message.Message):
+    __slots__ = ("base_step_ms", "step_per_sequence_us", "prefill_us_per_token", "max_num_seqs", "kv_tokens")
+    BASE_STEP_MS_FIELD_NUMBER: _ClassVar[int]
+    STEP_PER_SEQUENCE_US_FIELD_NUMBER: _ClassVar[int]
+    PREFILL_US_PER_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    MAX_NUM_SEQS_FIELD_NUMBER: _ClassVar[int]
+    KV_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    base_step_ms: float
+    step_per_sequence_us: float
+    prefill_us_per_token: float
+    max_num_seqs: int
+    kv_tokens: int
+    def __init__(self, base_step_ms: _Optional[float] = ..., step_per_sequence_us: _Optional[float] = ..., prefill_us_per_token: _Optional[float] = ..., max_num_seqs: _Optional[int] = ..., kv_tokens: _Optional[int] = ...) -> None: ...
+
+class Routing(_message.Message):
+    __slots__ = ("slack", "round_robin", "least_loaded", "static", "aging_rate")
+    SLACK_FIELD_NUMBER: _ClassVar[int]
+    ROUND_ROBIN_FIELD_NUMBER: _ClassVar[int]
+    LEAST_LOADED_FIELD_NUMBER: _ClassVar[int]
+    STATIC_FIELD_NUMBER: _ClassVar[int]
+    AGING_RATE_FIELD_NUMBER: _ClassVar[int]
+    slack: Slack
+    round_robin: RoundRobin
+    least_loaded: LeastLoaded
+    static: Static
+    aging_rate: float
+    def __init__(self, slack: _Optional[_Union[Slack, _Mapping]] = ..., round_robin: _Optional[_Union[RoundRobin, _Mapping]] = ..., least_loaded: _Optional[_Union[LeastLoaded, _Mapping]] = ..., static: _Optional[_Union[Static, _Mapping]] = ..., aging_rate: _Optional[float] = ...) -> None: ...
+
+class Slack(_message.Message):
+    __slots__ = ("slack", "min_gain")
+    SLACK_FIELD_NUMBER: _ClassVar[int]
+    MIN_GAIN_FIELD_NUMBER: _ClassVar[int]
+    slack: float
+    min_gain: float
+    def __init__(self, slack: _Optional[float] = ..., min_gain: _Optional[float] = ...) -> None: ...
+
+class RoundRobin(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class LeastLoaded(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class Static(_message.Message):
+    __slots__ = ("model",)
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    def __init__(self, model: _Optional[str] = ...) -> None: ...
+
+class Bundle(_message.Message):
+    __slots__ = ("path", "sha256")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    sha256: str
+    def __init__(self, path: _Optional[str] = ..., sha256: _Optional[str] = ...) -> None: ...
+
+class Limits(_message.Message):
+    __slots__ = ("max_body_bytes", "max_json_depth", "max_choices", "max_output_tokens")
+    MAX_BODY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_JSON_DEPTH_FIELD_NUMBER: _ClassVar[int]
+    MAX_CHOICES_FIELD_NUMBER: _ClassVar[int]
+    MAX_OUTPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    max_body_bytes: int
+    max_json_depth: int
+    max_choices: int
+    max_output_tokens: int
+    def __init__(self, max_body_bytes: _Optional[int] = ..., max_json_depth: _Optional[int] = ..., max_choices: _Optional[int] = ..., max_output_tokens: _Optional[int] = ...) -> None: ...
+
+class Discovery(_message.Message):
+    __slots__ = ("file",)
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    file: FileDiscovery
+    def __init__(self, file: _Optional[_Union[FileDiscovery, _Mapping]] = ...) -> None: ...
+
+class FileDiscovery(_message.Message):
+    __slots__ = ("path",)
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    def __init__(self, path: _Optional[str] = ...) -> None: ...

@@ -1,0 +1,86 @@
+"""What can go wrong, as types. Only `protocol.mutations` knows which HTTP status each one is.
+
+    ChimeraError
+    ├── RequestError            the client's request cannot be served; its text is safe to show
+    │   ├── InvalidRequest          the body or a header breaks a rule
+    │   ├── BodyTooLarge            the body passes the cap
+    │   ├── UnknownModel            `model` names no member of the pool
+    │   ├── UnknownPath             not an API this pool serves
+    │   ├── WrongMethod             the path exists for another method
+    │   └── NoEndpoints             no endpoint can take the request
+    ├── ProtocolViolation       the gateway broke the order of messages
+    ├── ConfigError             a RouterConfig or an endpoints file breaks a rule
+    └── BundleError             a bundle was refused
+"""
+
+from chimera_router.scheduling.types import DropReason
+
+
+class ChimeraError(Exception):
+    """Root of everything this package raises on purpose."""
+
+
+class RequestError(ChimeraError):
+    """A request that cannot be served. Its text names the rule, never the input."""
+
+
+class InvalidRequest(RequestError):  # noqa: N818 - the field's name for it
+    """The body or a header breaks a rule.
+
+    Args:
+        rule: What is expected, in words.
+        param: The field of the body that breaks it, as OpenAI's errors name it.
+    """
+
+    def __init__(self, rule: str, *, param: str | None = None) -> None:
+        super().__init__(rule)
+        self.param = param
+
+
+class BodyTooLarge(RequestError):  # noqa: N818 - the field's name for it
+    """The request body passes the cap."""
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(f"The request body is larger than {limit} bytes")
+
+
+class UnknownModel(RequestError):  # noqa: N818 - the field's name for it
+    """`model` names neither a member of the pool nor the pool itself."""
+
+    def __init__(self) -> None:
+        super().__init__("The model does not exist in this pool; GET /v1/models lists those that do")
+
+
+class UnknownPath(RequestError):  # noqa: N818 - the field's name for it
+    """The path is not part of the API that this pool serves."""
+
+    def __init__(self) -> None:
+        super().__init__("This path is not served; see /v1/models, /v1/chat/completions, /v1/completions")
+
+
+class WrongMethod(RequestError):  # noqa: N818 - the field's name for it
+    """The path is served, but not for this method."""
+
+    def __init__(self, *, allowed: str) -> None:
+        super().__init__(f"This path accepts {allowed}")
+        self.allowed = allowed
+
+
+class NoEndpoints(RequestError):  # noqa: N818 - the field's name for it
+    """No endpoint can take the request now."""
+
+    def __init__(self, *, reason: DropReason) -> None:
+        super().__init__("No endpoint of this pool can take the request now")
+        self.reason = reason
+
+
+class ProtocolViolation(ChimeraError):  # noqa: N818 - the field's name for it
+    """The gateway sent ext_proc messages in an order the protocol does not allow."""
+
+
+class ConfigError(ChimeraError):
+    """A RouterConfig or an endpoints file breaks a rule; the text names the place and the rule."""
+
+
+class BundleError(ChimeraError):
+    """A bundle was refused; the text names the file and the rule."""

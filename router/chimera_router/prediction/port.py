@@ -1,0 +1,46 @@
+"""The seam between the decision and whatever predicts for it."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from chimera_router.scheduling.types import Predictions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What a predictor may know when a request arrives.
+
+    Attributes:
+        text: The task in the user's words: the last user message before the first reply.
+        prompt_tokens: Estimated tokens of the whole prompt.
+        stage: 0-based index of this request in its workflow.
+        tokens_so_far: Output tokens of the workflow's earlier stages.
+        last_tokens: Output tokens of the stage before this one; 0 at the first.
+        max_tokens: Output tokens the client allows; None allows any number.
+    """
+
+    text: str
+    prompt_tokens: int
+    stage: int = 0
+    tokens_so_far: int = 0
+    last_tokens: int = 0
+    max_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What a request turned out to need."""
+
+    model: str
+    stage: int
+    output_tokens: int
+
+
+class Predictor(Protocol):
+    """Predicts for every model of the pool, and learns from what came true."""
+
+    async def predict(self, query: Query) -> Predictions:
+        """Return one prediction for each model; never raises, never takes much longer than its deadline."""
+
+    def observe(self, observation: Observation) -> None:
+        """Learn from a finished request."""

@@ -1,0 +1,255 @@
+"""The words of the decision, as values that never change once made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coefficients:
+    """Step time of one engine: a decode step with b sequences takes `base_step + per_sequence * b` seconds.
+
+    Attributes:
+        base_step: Seconds of a step before any sequence is counted (b0).
+        per_sequence: Seconds each running sequence adds to a step (b2).
+        prefill_per_token: Seconds of prefill for a prompt token that is not cached (c).
+        max_num_seqs: Sequences that may run at once.
+        kv_tokens: Tokens the KV cache holds.
+    """
+
+    base_step: float
+    per_sequence: float
+    prefill_per_token: float
+    max_num_seqs: int
+    kv_tokens: int
+
+    def step(self, sequences: float) -> float:
+        """Return the seconds of one decode step with this many running sequences."""
+        return self.base_step + self.per_sequence * sequences
+
+    def tokens_per_second(self) -> float:
+        """Return what the engine generates with every slot taken."""
+        return self.max_num_seqs / self.step(self.max_num_seqs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Descriptor:
+    """What is known of a model before it has answered anything; zero or empty means not known.
+
+    Attributes:
+        trained_as: Name of the model in the bundle's training data; empty for the model's own name.
+        parameters_b: Total parameters, in billions.
+        family: Model family, such as `llama-3`.
+        general_score: Share of general questions answered right, 0 to 1.
+    """
+
+    trained_as: str = ""
+    parameters_b: float = 0.0
+    family: str = ""
+    general_score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """One member of the pool; all its endpoints serve the same weights.
+
+    Attributes:
+        name: Canonical name.
+        aliases: Other names that pin it.
+        served_name: Name the engine knows it by.
+        priority: Whether its engine orders its queue by the request field `priority`.
+    """
+
+    name: str
+    coefficients: Coefficients
+    aliases: tuple[str, ...] = ()
+    served_name: str = ""
+    descriptor: Descriptor = field(default_factory=Descriptor)
+    priority: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One engine replica or data-parallel rank: where requests for `model` can go."""
+
+    name: str
+    address: str  # ip:port, IPv6 in brackets
+    model: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineMetrics:
+    """What an engine last said of itself.
+
+    Attributes:
+        running: Requests in its batch.
+        waiting: Requests in its queue.
+        kv_usage: Share of its KV cache in use, 0 to 1.
+        scraped_at: Seconds on the caller's monotonic clock.
+    """
+
+    running: int
+    waiting: int
+    kv_usage: float
+    scraped_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InFlight:
+    """One request that this picker has sent to an endpoint and that has not ended.
+
+    Attributes:
+        priority: The number sent to the engine; lower goes first.
+        tokens: Output tokens still expected of it.
+        context: Tokens it holds in the KV cache, prompt and output so far.
+    """
+
+    priority: int
+    tokens: float
+    context: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointState:
+    """An endpoint at one moment: what the engine says and what this picker has in flight there."""
+
+    endpoint: Endpoint
+    metrics: EngineMetrics | None = None
+    in_flight: tuple[InFlight, ...] = ()
+    ready: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolSnapshot:
+    """All that is known of the pool at one moment. Replaced, never edited."""
+
+    models: Mapping[str, Model]
+    endpoints: tuple[EndpointState, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPrediction:
+    """What one model will probably make of one request.
+
+    Attributes:
+        confidence: Chance that the workflow's answer is right, 0 to 1.
+        stage_tokens: Output tokens of this request, median.
+        remaining_tokens: Output tokens of this and all later requests of the workflow, median.
+        remaining_tokens_high: The same at the .9 quantile.
+    """
+
+    confidence: float
+    stage_tokens: float
+    remaining_tokens: float
+    remaining_tokens_high: float
+
+
+class PredictionSource(StrEnum):
+    """Who answered: the trained bundle, or the running medians that stand in for it."""
+
+    BUNDLE = "bundle"
+    HEURISTIC = "heuristic"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predictions:
+    """One prediction for each model of the pool."""
+
+    by_model: Mapping[str, ModelPrediction]
+    source: PredictionSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """Where the workflow's earlier stages went, and how much of the prompt that endpoint has seen."""
+
+    model: str
+    endpoint: str
+    seen_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulingRequest:
+    """What the decision needs to know of a request.
+
+    Attributes:
+        workflow: Ordinal of the workflow since the picker started: what round robin turns on.
+        prompt_tokens: Estimated tokens of the whole prompt.
+        arrival: Seconds since the Unix epoch, so that priorities of several pickers compare.
+        pinned: Canonical name of the model the client asked for, if it named one.
+        assignment: What earlier stages of the workflow used, if there were any.
+        subset: Addresses the gateway allows; None allows all.
+    """
+
+    workflow: int
+    prompt_tokens: int
+    arrival: float
+    pinned: str | None = None
+    assignment: Assignment | None = None
+    subset: frozenset[str] | None = None
+
+
+class Verdict(StrEnum):
+    """Why a model was or was not chosen."""
+
+    CHOSEN = "chosen"
+    TOO_SLOW = "too-slow"
+    NO_GAIN = "no-gain"
+    LESS_CONFIDENT = "less-confident"
+    NO_ENDPOINT = "no-endpoint"
+    NOT_ASKED = "not-asked"
+
+
+class Reason(StrEnum):
+    """Which rule made the decision."""
+
+    PINNED = "pinned"
+    WORKFLOW = "workflow"
+    ONLY = "only"
+    POLICY = "policy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelVerdict:
+    """One model in the decision. Latency in seconds, on its best endpoint; None where it has none."""
+
+    model: str
+    confidence: float
+    latency: float | None
+    remaining_tokens: float
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Where a request goes and why.
+
+    Attributes:
+        priority: Number for the engine's queue, lower first; None where the model takes none.
+        policy: Name of the policy in force.
+        reason: The rule that applied.
+        verdicts: Every model of the pool, in the pool's order.
+    """
+
+    model: str
+    endpoint: Endpoint
+    priority: int | None
+    policy: str
+    reason: Reason
+    prediction: ModelPrediction
+    latency: float
+    source: PredictionSource
+    verdicts: tuple[ModelVerdict, ...]
+
+
+class DropReason(StrEnum):
+    """Why a request was refused; sent to the client as a header."""
+
+    NO_ENDPOINTS = "rejected-no-endpoints"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejection:
+    """A request that no endpoint can take now."""
+
+    reason: DropReason
