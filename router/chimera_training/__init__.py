@@ -1,0 +1,1 @@
+"""Predictors, from recorded outcomes to an ONNX bundle: data, features, fit, calibrate, evaluate, export."""
