@@ -1,16 +1,16 @@
 """What can go wrong, as types. Only `protocol.mutations` knows which HTTP status each one is.
 
-    ChimeraError
-    ├── RequestError            the client's request cannot be served; its text is safe to show
-    │   ├── InvalidRequest          the body or a header breaks a rule
-    │   ├── BodyTooLarge            the body passes the cap
-    │   ├── UnknownModel            `model` names no member of the pool
-    │   ├── UnknownPath             not an API this pool serves
-    │   ├── WrongMethod             the path exists for another method
-    │   └── NoEndpoints             no endpoint can take the request
-    ├── ProtocolViolation       the gateway broke the order of messages
-    ├── ConfigError             a RouterConfig or an endpoints file breaks a rule
-    └── BundleError             a bundle was refused
+ChimeraError
+├── RequestError            the client's request cannot be served; its text is safe to show
+│   ├── InvalidRequest          the body or a header breaks a rule
+│   ├── BodyTooLarge            the body passes the cap
+│   ├── UnknownModel            `model` names no member of the pool
+│   ├── UnknownPath             not an API this pool serves
+│   ├── WrongMethod             the path exists for another method
+│   └── NoEndpoints             no endpoint can take the request
+├── ProtocolViolation       the gateway broke the order of messages
+├── ConfigError             a RouterConfig or an endpoints file breaks a rule
+└── BundleError             a bundle was refused
 """
 
 from chimera_router.scheduling.types import DropReason

@@ -16,7 +16,14 @@ DROPPED_REASON = "x-chimera-dropped-reason"
 TENANT = "x-chimera-tenant"
 
 # The names llm-d and clients already use; read, in this order, where Chimera's own is absent.
-SESSION_IDS = ("x-session-id", "x-session-token", "x-claude-code-session-id", "x-session-affinity", "session-id", "session_id")
+SESSION_IDS = (
+    "x-session-id",
+    "x-session-token",
+    "x-claude-code-session-id",
+    "x-session-affinity",
+    "session-id",
+    "session_id",
+)
 FAIRNESS_IDS = ("x-llm-d-inference-fairness-id", "x-gateway-inference-fairness-id")
 
 REQUEST_ID = "x-request-id"

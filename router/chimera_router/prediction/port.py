@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from chimera_router.scheduling.types import Predictions
+from chimera_router.scheduling.types import Predictions, PredictionSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +39,15 @@ class Observation:
 class Predictor(Protocol):
     """Predicts for every model of the pool, and learns from what came true."""
 
+    @property
+    def source(self) -> PredictionSource:
+        """Who answers while all is well."""
+
     async def predict(self, query: Query) -> Predictions:
         """Return one prediction for each model; never raises, never takes much longer than its deadline."""
 
     def observe(self, observation: Observation) -> None:
         """Learn from a finished request."""
+
+    async def aclose(self) -> None:
+        """Release threads and sessions; no prediction may be under way."""

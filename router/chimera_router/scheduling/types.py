@@ -91,7 +91,7 @@ class EngineMetrics:
     running: int
     waiting: int
     kv_usage: float
-    scraped_at: float
+    scraped_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +111,13 @@ class InFlight:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointState:
-    """An endpoint at one moment: what the engine says and what this picker has in flight there."""
+    """An endpoint at one moment: what the engine says and what this picker has in flight there.
+
+    Attributes:
+        metrics: None where the engine has not answered, or not lately enough to be believed.
+        in_flight: This picker's own requests there.
+        ready: Whether it can take a request.
+    """
 
     endpoint: Endpoint
     metrics: EngineMetrics | None = None

@@ -1,0 +1,193 @@
+"""Start the endpoint picker: build the objects, follow the files, stop in order."""
+
+import argparse
+import asyncio
+import secrets
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import structlog
+
+from chimera_router import management, settings
+from chimera_router.datalayer import discovery
+from chimera_router.datalayer.datastore import Datastore
+from chimera_router.datalayer.scraper import Scraper
+from chimera_router.director import ActivePool, Director
+from chimera_router.errors import BundleError, ConfigError
+from chimera_router.extproc.server import DRAIN, Server
+from chimera_router.extproc.servicer import Servicer
+from chimera_router.prediction.port import Predictor
+from chimera_router.prediction.predictor import open_predictor
+from chimera_router.scheduling.ledger import Ledger
+from chimera_router.settings import PoolSettings
+from chimera_router.telemetry import logs
+from chimera_router.telemetry.metrics import Metrics, PoolCollector
+from chimera_router.workflow.table import ProgramTable
+
+USAGE_ERROR = 2
+
+_log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Picker:
+    """The running parts of one picker process."""
+
+    config: Path
+    metrics: Metrics
+    datastore: Datastore
+    director: Director
+
+    def open_predictor(self, pool: PoolSettings) -> Predictor:
+        """Return the predictor for a configuration; one whose bundle is refused answers by running medians."""
+        return _open_predictor(pool, self.metrics)
+
+    async def follow_config(self) -> None:
+        """Swap the configuration whenever its file changes; an invalid one changes nothing."""
+        async for _ in discovery.changes(self.config):
+            try:
+                pool = settings.load(self.config)
+                endpoints = discovery.read(pool.endpoints_file, models=pool.models)
+            except ConfigError as error:
+                self._kept("config", error)
+                continue
+            await self._swap(pool)
+            self.datastore.replace(endpoints)
+            self._swapped("config")
+
+    async def follow_endpoints(self) -> None:
+        """Take the new list of endpoints whenever their file changes; an invalid one changes nothing."""
+        async for _ in discovery.changes(self.director.pool.settings.endpoints_file):
+            pool = self.director.pool.settings
+            try:
+                self.datastore.replace(discovery.read(pool.endpoints_file, models=pool.models))
+            except ConfigError as error:
+                self._kept("endpoints", error)
+                continue
+            self._swapped("endpoints")
+
+    async def _swap(self, pool: PoolSettings) -> None:
+        old = self.director.pool
+        same = (old.settings.models, old.settings.bundle) == (pool.models, pool.bundle)
+        predictor = old.predictor if same else self.open_predictor(pool)
+        self.director.pool = ActivePool(settings=pool, predictor=predictor)
+        if not same:
+            await old.predictor.aclose()
+
+    def _swapped(self, file: str) -> None:
+        self.metrics.reloads.labels(file, "applied").inc()
+        _log.info("configuration applied", file=file)
+
+    def _kept(self, file: str, error: ConfigError) -> None:
+        self.metrics.reloads.labels(file, "refused").inc()
+        _log.error("configuration refused, the old one stays", file=file, rule=str(error))
+
+
+def main() -> None:
+    """Run the picker until SIGTERM or SIGINT; exit 2 with one line where it cannot start."""
+    arguments = _arguments()
+    logs.configure(arguments.log_level)
+    try:
+        asyncio.run(_serve(arguments))
+    except ConfigError as error:
+        sys.stderr.write(f"chimera-router: {error}\n")
+        sys.exit(USAGE_ERROR)
+
+
+async def _serve(arguments: argparse.Namespace) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        picker, scraper = await stack.enter_async_context(_picker(arguments.config))
+        server = Server(
+            Servicer(picker.director),
+            address=f"{arguments.host}:{arguments.grpc_port}",
+            certificates=arguments.cert_path,
+        )
+        pages = management.Management(picker.director, ready=lambda: not stop.is_set())
+        await scraper.scrape()
+        await server.start()
+        runner = await management.serve(pages, host=arguments.host, port=arguments.management_port)
+        stack.push_async_callback(runner.cleanup)
+        _log.info("serving", grpc_port=arguments.grpc_port, management_port=arguments.management_port)
+        await _until(stop, scraper, picker)
+        await server.stop(arguments.drain)
+
+
+@asynccontextmanager
+async def _picker(config: Path) -> AsyncIterator[tuple[Picker, Scraper]]:
+    pool = settings.load(config)
+    ledger, metrics = Ledger(), Metrics()
+    datastore = Datastore(ledger)
+    datastore.replace(discovery.read(pool.endpoints_file, models=pool.models))
+    director = Director(
+        pool=ActivePool(settings=pool, predictor=_open_predictor(pool, metrics)),
+        datastore=datastore,
+        table=ProgramTable(new_id=lambda: f"wf-{secrets.token_hex(8)}"),
+        ledger=ledger,
+        metrics=metrics,
+        clock=time.monotonic,
+        wall=time.time,
+    )
+    metrics.watch(PoolCollector(director))
+    async with aiohttp.ClientSession() as session:
+        yield Picker(config, metrics, datastore, director), Scraper(datastore, session, clock=time.monotonic)
+    await director.pool.predictor.aclose()
+
+
+async def _until(stop: asyncio.Event, scraper: Scraper, picker: Picker) -> None:
+    """Keep the background work going until a stop is asked for."""
+
+    async def stopper() -> None:
+        await stop.wait()
+        raise _Stopped
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for work in (scraper.run(), picker.follow_config(), picker.follow_endpoints(), stopper()):
+                group.create_task(work)
+    except* _Stopped:
+        _log.info("stopping")
+
+
+class _Stopped(Exception):  # noqa: N818 - a signal, not an error
+    """Ends the task group."""
+
+
+def _open_predictor(pool: PoolSettings, metrics: Metrics) -> Predictor:
+    def refused(error: BundleError) -> None:
+        metrics.bundles_refused.inc()
+        _log.error("bundle refused, running medians predict instead", rule=str(error))
+
+    return open_predictor(
+        tuple(pool.models.values()),
+        path=pool.bundle.path,
+        sha256=pool.bundle.sha256,
+        on_fallback=lambda reason: metrics.fallbacks.labels(reason).inc(),
+        on_refused=refused,
+    )
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m chimera_router", description=__doc__)
+    parser.add_argument("--config", type=Path, required=True, help="RouterConfig, as JSON")
+    parser.add_argument("--host", default="0.0.0.0", help="address to bind")  # noqa: S104 - gateways are elsewhere
+    parser.add_argument("--grpc-port", type=int, default=9002, help="ext_proc and health")
+    parser.add_argument("--management-port", type=int, default=9090, help="metrics, status, explain")
+    parser.add_argument("--drain", type=float, default=DRAIN, help="seconds that open streams get on SIGTERM")
+    parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
+    transport = parser.add_mutually_exclusive_group(required=True)
+    transport.add_argument("--cert-path", type=Path, help="folder with tls.crt and tls.key")
+    transport.add_argument("--insecure", action="store_true", help="plain text")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Hold what is known of every endpoint and publish it as one immutable snapshot."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from chimera_router.scheduling.ledger import Ledger
+from chimera_router.scheduling.types import Endpoint, EndpointState, EngineMetrics, Model, PoolSnapshot
+
+
+@dataclass(slots=True)
+class _Known:
+    endpoint: Endpoint
+    ready: bool = False
+    metrics: EngineMetrics | None = None
+
+
+class Datastore:
+    """The endpoints by address. One owner: the event loop.
+
+    An endpoint is ready once it has answered a scrape, and until one fails or the gateway cannot reach it.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._known: dict[str, _Known] = {}
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """All endpoints, ready or not."""
+        return tuple(known.endpoint for known in self._known.values())
+
+    def replace(self, endpoints: Iterable[Endpoint]) -> None:
+        """Take a new list of endpoints; those that stay keep what is known of them."""
+        self._known = {endpoint.address: self._kept(endpoint) or _Known(endpoint) for endpoint in endpoints}
+
+    def answered(self, address: str, metrics: EngineMetrics | None) -> None:
+        """Record a scrape that reached the engine; None where its numbers are not to be believed."""
+        known = self._known.get(address)
+        if known is not None:
+            known.ready, known.metrics = True, metrics
+
+    def failed(self, address: str) -> bool:
+        """Record that the engine could not be reached: it gets nothing until it answers. Return whether that is new."""
+        known = self._known.get(address)
+        if known is None:
+            return False
+        was_ready, known.ready, known.metrics = known.ready, False, None
+        return was_ready
+
+    def snapshot(self, models: Mapping[str, Model]) -> PoolSnapshot:
+        """Return the pool at this moment, endpoints of models that left the pool left out."""
+        return PoolSnapshot(
+            models=models, endpoints=tuple(self._state(k) for k in self._known.values() if k.endpoint.model in models)
+        )
+
+    def _state(self, known: _Known) -> EndpointState:
+        in_flight = self._ledger.of(known.endpoint.address)
+        return EndpointState(endpoint=known.endpoint, metrics=known.metrics, in_flight=in_flight, ready=known.ready)
+
+    def _kept(self, endpoint: Endpoint) -> _Known | None:
+        known = self._known.get(endpoint.address)
+        return known if known and known.endpoint == endpoint else None

@@ -1,0 +1,245 @@
+"""Take a request from its parsed form to a route, and account for what becomes of it.
+
+The one place where identity, predictions, snapshot and decision meet. Runs on the event loop and owns the program table
+and the ledger; waits only for the predictor, which keeps its own deadline.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from prometheus_client import Histogram
+
+from chimera_router import wire
+from chimera_router.datalayer.datastore import Datastore
+from chimera_router.errors import NoEndpoints
+from chimera_router.parsing.openai import ParsedRequest
+from chimera_router.prediction.port import Observation, Predictor, Query
+from chimera_router.protocol import mutations
+from chimera_router.protocol.events import AnswerEnded, AnswerStarted, Choose, Headers, Route
+from chimera_router.scheduling.ledger import Ledger, Ticket
+from chimera_router.scheduling.types import Assignment, Decision, PoolSnapshot, Rejection, SchedulingRequest
+from chimera_router.settings import PoolSettings
+from chimera_router.telemetry.metrics import Metrics
+from chimera_router.workflow import identity
+from chimera_router.workflow.table import Arrival, Program, ProgramTable
+
+_UNREACHABLE = frozenset((502, 503, 504))  # what a gateway answers for an engine that is not there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivePool:
+    """The configuration in force and the predictor that fits it: replaced as one."""
+
+    settings: PoolSettings
+    predictor: Predictor
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts since the start, for the status page."""
+
+    requests: Counter[str] = field(default_factory=Counter)
+    stages: int = 0
+    later_stages: int = 0
+    recognised: int = 0
+    kept: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Director:
+    """Chooses for one pool.
+
+    Attributes:
+        clock: Seconds on a monotonic clock.
+        wall: Seconds since the Unix epoch.
+    """
+
+    pool: ActivePool
+    datastore: Datastore
+    table: ProgramTable
+    ledger: Ledger
+    metrics: Metrics
+    clock: Callable[[], float]
+    wall: Callable[[], float]
+    tally: Tally = field(default_factory=Tally)
+
+    async def choose(self, asked: Choose) -> "Exchange":
+        """Return the exchange that a request begins.
+
+        Raises:
+            NoEndpoints: Nothing can take it now.
+        """
+        started, pool = self.clock(), self.pool
+        arrival = self._arrive(asked)
+        program = arrival.program
+        query = _query(asked.request, program)
+        decision = await self._decide(pool, query, self._request(asked, program))
+        previous = program.assignment
+        exchange = self._begin(pool, decision, asked, program)
+        self._count(arrival, previous, decision, started)
+        return exchange
+
+    async def explain(self, request: ParsedRequest, pinned: str | None) -> Decision:
+        """Return the decision a new workflow's first request would get now, and send nothing.
+
+        Raises:
+            NoEndpoints: Nothing could take it.
+        """
+        scheduling = SchedulingRequest(
+            workflow=self.table.opened, prompt_tokens=request.prompt_tokens, arrival=self.wall(), pinned=pinned
+        )
+        return await self._decide(self.pool, _query(request, None), scheduling)
+
+    def snapshot(self) -> PoolSnapshot:
+        """Return the pool at this moment."""
+        return self.datastore.snapshot(self.pool.settings.models)
+
+    def workflows(self) -> int:
+        """Return the number of workflows in the table."""
+        return len(self.table)
+
+    def _arrive(self, asked: Choose) -> Arrival:
+        running = identity.digests(asked.request.messages)
+        return self.table.arrive(
+            tenant=identity.tenant(asked.headers),
+            claim=identity.claim(asked.headers),
+            digest=running[-1],
+            continuations=identity.continuations(asked.request.messages, running),
+            now=self.clock(),
+        )
+
+    def _request(self, asked: Choose, program: Program) -> SchedulingRequest:
+        return SchedulingRequest(
+            workflow=program.ordinal,
+            prompt_tokens=asked.request.prompt_tokens,
+            arrival=self.wall(),
+            pinned=asked.pinned,
+            assignment=program.assignment,
+            subset=asked.subset,
+        )
+
+    async def _decide(self, pool: ActivePool, query: Query, request: SchedulingRequest) -> Decision:
+        asked = self.clock()
+        predictions = await pool.predictor.predict(query)
+        now = self.clock()
+        self.metrics.prediction_seconds.observe(now - asked)
+        snapshot = self.datastore.snapshot(pool.settings.models)
+        outcome = pool.settings.scheduler.schedule(request, predictions, snapshot, now)
+        if isinstance(outcome, Rejection):
+            raise NoEndpoints(reason=outcome.reason)
+        return outcome
+
+    def _begin(self, pool: ActivePool, decision: Decision, asked: Choose, program: Program) -> "Exchange":
+        prompt_tokens = asked.request.prompt_tokens
+        self.table.assign(program, _assignment(decision, prompt_tokens))
+        return Exchange(
+            director=self,
+            decision=decision,
+            program=program,
+            predictor=pool.predictor,
+            stage=program.stage,
+            route=_route(decision, pool.settings, _response_headers(decision, program, asked.headers)),
+            ticket=self.ledger.open(decision, prompt_tokens=prompt_tokens),
+            began=self.clock(),
+        )
+
+    def _count(self, arrival: Arrival, previous: Assignment | None, decision: Decision, started: float) -> None:
+        metrics, tally = self.metrics, self.tally
+        metrics.decision_seconds.observe(self.clock() - started)
+        metrics.decisions.labels(decision.model, decision.reason).inc()
+        metrics.requests.labels(decision.model).inc()
+        metrics.confidence.labels(decision.model).observe(decision.prediction.confidence)
+        metrics.stages.labels(arrival.found_by).inc()
+        tally.requests[decision.model] += 1
+        tally.stages += 1
+        if arrival.program.stage == 0:
+            return
+        tally.later_stages += 1
+        tally.recognised += arrival.found_by is identity.FoundBy.MESSAGES
+        if previous is not None and previous.model == decision.model:
+            tally.kept += 1
+            metrics.kept.inc()
+
+
+@dataclass(slots=True, kw_only=True)
+class Exchange:
+    """One request on its way: holds its place in the ledger until `close`, which must always be called."""
+
+    director: Director
+    decision: Decision
+    program: Program
+    predictor: Predictor
+    stage: int
+    route: Route
+    ticket: Ticket
+    began: float
+    _complete: bool = False
+    _first_byte: bool = False
+
+    def started(self, answer: AnswerStarted) -> None:
+        """The answer's status is known. One that says nobody is there takes the endpoint out of rotation at once."""
+        self.director.metrics.answers.labels(self.decision.model, f"{answer.status // 100}xx").inc()
+        if answer.status in _UNREACHABLE:
+            self.director.datastore.failed(self.decision.endpoint.address)
+
+    def progressed(self, output_tokens: int) -> None:
+        """So many output tokens have come."""
+        if not self._first_byte:
+            self._first_byte = True
+            self._observe(self.director.metrics.first_byte)
+        self.director.ledger.progress(self.ticket, generated=output_tokens)
+
+    def ended(self, answer: AnswerEnded) -> None:
+        """The answer is complete: what came true corrects the workflow's state and the predictor."""
+        self._complete = True
+        model, metrics, tokens = self.decision.model, self.director.metrics, answer.output_tokens
+        self._observe(metrics.duration)
+        self.director.table.finish(self.program, output_tokens=tokens)
+        if tokens:
+            metrics.output_tokens.labels(model).observe(tokens)
+            metrics.length_ratio.labels(model).observe(tokens / max(1.0, self.decision.prediction.stage_tokens))
+            self.predictor.observe(Observation(model=model, stage=self.stage, output_tokens=tokens))
+        if answer.usage.prompt_tokens:
+            metrics.prompt_tokens.labels(model).observe(answer.usage.prompt_tokens)
+        metrics.cached_tokens.labels(model).inc(answer.usage.cached_tokens or 0)
+
+    def close(self) -> None:
+        """Release what the request holds, however it ended."""
+        self.director.ledger.close(self.ticket)
+        if not self._complete:
+            self.director.metrics.unfinished.labels(self.decision.model).inc()
+
+    def _observe(self, histogram: Histogram) -> None:
+        histogram.labels(self.decision.model).observe(self.director.clock() - self.began)
+
+
+def _query(request: ParsedRequest, program: Program | None) -> Query:
+    return Query(
+        text=request.task,
+        prompt_tokens=request.prompt_tokens,
+        stage=program.stage if program else 0,
+        tokens_so_far=program.tokens if program else 0,
+        last_tokens=program.last_tokens if program else 0,
+        max_tokens=request.max_tokens,
+    )
+
+
+def _assignment(decision: Decision, prompt_tokens: int) -> Assignment:
+    return Assignment(model=decision.model, endpoint=decision.endpoint.address, seen_tokens=prompt_tokens)
+
+
+def _route(decision: Decision, settings: PoolSettings, headers: Headers) -> Route:
+    return Route(
+        destination=decision.endpoint.address,
+        model=settings.models[decision.model].served_name or decision.model,
+        priority=decision.priority,
+        response_headers=headers,
+    )
+
+
+def _response_headers(decision: Decision, program: Program, asked: Mapping[str, str]) -> Headers:
+    always = ((wire.MODEL, decision.model), (wire.WORKFLOW_ID, program.id))
+    if asked.get(wire.EXPLAIN, "").lower() != "true":
+        return always
+    return (*always, (wire.DECISION, mutations.explanation(decision)))

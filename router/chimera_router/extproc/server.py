@@ -1,0 +1,63 @@
+"""The gRPC server: options, certificates, health, drain."""
+
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from chimera_router import wire
+from chimera_router.errors import ConfigError
+from chimera_router.extproc.servicer import Servicer
+
+DRAIN = 30.0  # seconds that open streams get after a stop is asked for; GIE's pickers take the same
+
+_OPTIONS = [
+    ("grpc.max_receive_message_length", 4 * 1024 * 1024),  # bytes; gateways send bodies in pieces under 64 KiB
+    ("grpc.max_metadata_size", 64 * 1024),  # bytes
+    ("grpc.server.max_pending_requests", 20_000),  # streams opened at once; past about 3,000 the default drops some
+    ("grpc.server.max_pending_requests_hard_limit", 20_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),  # gateways keep idle connections alive
+    ("grpc.so_reuseport", 0),  # a second picker on the port must fail, not share it
+]
+
+
+class Server:
+    """Serves ext_proc and health on one port."""
+
+    def __init__(self, servicer: Servicer, *, address: str, certificates: Path | None) -> None:
+        self._server = grpc.aio.server(options=_OPTIONS)
+        self._server.add_generic_rpc_handlers((servicer.handler(),))
+        self._health = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._bind(address, certificates)
+
+    async def start(self) -> None:
+        """Accept streams; health says so."""
+        await self._server.start()
+        await self._announce(health_pb2.HealthCheckResponse.SERVING)
+
+    async def stop(self, grace: float = DRAIN) -> None:
+        """Say NOT_SERVING, take no new streams and let the open ones end."""
+        await self._announce(health_pb2.HealthCheckResponse.NOT_SERVING)
+        await self._server.stop(grace)
+
+    async def _announce(self, status: "health_pb2.HealthCheckResponse.ServingStatus") -> None:
+        for service in wire.HEALTH_SERVICES:
+            await self._health.set(service, status)
+
+    def _bind(self, address: str, certificates: Path | None) -> None:
+        try:
+            if certificates is None:
+                self._server.add_insecure_port(address)
+            else:
+                self._server.add_secure_port(address, _credentials(certificates))
+        except RuntimeError as error:
+            raise ConfigError(f"{address}: the port cannot be bound, is something else listening there?") from error
+
+
+def _credentials(folder: Path) -> grpc.ServerCredentials:
+    try:
+        key, certificate = (folder / "tls.key").read_bytes(), (folder / "tls.crt").read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{folder}: needs tls.key and tls.crt ({type(error).__name__})") from error
+    return grpc.ssl_server_credentials([(key, certificate)])

@@ -1,0 +1,89 @@
+"""Turn the domain's values into header edits, status codes and bodies of the wire."""
+
+import msgspec
+
+from chimera_router import wire
+from chimera_router.errors import (
+    BodyTooLarge,
+    InvalidRequest,
+    NoEndpoints,
+    RequestError,
+    UnknownModel,
+    UnknownPath,
+    WrongMethod,
+)
+from chimera_router.protocol.events import Headers, SendImmediate
+from chimera_router.scheduling.types import Decision
+
+CHUNK = 62_000  # bytes; gateways cap an ext_proc message at 64 KiB (GIE #854)
+
+_JSON: Headers = ((wire.CONTENT_TYPE, "application/json"),)
+_STATUS: dict[type[RequestError], tuple[int, str, str]] = {
+    InvalidRequest: (400, "invalid_request_error", "invalid_request"),
+    UnknownModel: (404, "invalid_request_error", "model_not_found"),
+    UnknownPath: (404, "invalid_request_error", "unknown_url"),
+    WrongMethod: (405, "invalid_request_error", "method_not_allowed"),
+    BodyTooLarge: (413, "invalid_request_error", "request_too_large"),
+    NoEndpoints: (503, "server_error", "no_endpoints"),
+}
+
+
+def answer(body: bytes) -> SendImmediate:
+    """Return 200 with a JSON body of the picker's own."""
+    return SendImmediate(status=200, body=body, headers=_JSON)
+
+
+def refusal(error: RequestError) -> SendImmediate:
+    """Return the error as OpenAI's clients expect it."""
+    status, kind, code = _STATUS[type(error)]
+    param = error.param if isinstance(error, InvalidRequest) else None
+    return _failure(status, str(error), kind=kind, code=code, param=param, headers=_extra(error))
+
+
+def engine_failure(status: int) -> SendImmediate:
+    """Return the answer where the gateway could not reach the engine, or it broke down before its first word."""
+    return _failure(status, "The engine did not answer; try again", kind="server_error", code="engine_unreachable")
+
+
+def chunks(body: bytes) -> list[bytes]:
+    """Cut a body into pieces that every gateway takes; an empty body is one empty piece."""
+    return [body[start : start + CHUNK] for start in range(0, len(body), CHUNK)] or [b""]
+
+
+def explanation(decision: Decision) -> str:
+    """Return the decision as one line of JSON: every model's confidence, latency in seconds, tokens and verdict."""
+    models = [
+        {
+            "model": verdict.model,
+            "confidence": round(verdict.confidence, 4),
+            "latency_s": None if verdict.latency is None else round(verdict.latency, 4),
+            "remaining_tokens": round(verdict.remaining_tokens, 1),
+            "verdict": verdict.verdict,
+        }
+        for verdict in decision.verdicts
+    ]
+    outline = {
+        "model": decision.model,
+        "endpoint": decision.endpoint.name,
+        "policy": decision.policy,
+        "reason": decision.reason,
+        "predictor": decision.source,
+        "priority": decision.priority,
+        "models": models,
+    }
+    return msgspec.json.encode(outline).decode()
+
+
+def _extra(error: RequestError) -> Headers:
+    if isinstance(error, NoEndpoints):
+        return ((wire.DROPPED_REASON, error.reason.value),)
+    if isinstance(error, WrongMethod):
+        return (("allow", error.allowed),)
+    return ()
+
+
+def _failure(  # noqa: PLR0913 - the fields of OpenAI's error object
+    status: int, message: str, *, kind: str, code: str, param: str | None = None, headers: Headers = ()
+) -> SendImmediate:
+    body = msgspec.json.encode({"error": {"message": message, "type": kind, "param": param, "code": code}})
+    return SendImmediate(status=status, body=body, headers=_JSON + headers)

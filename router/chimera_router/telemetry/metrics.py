@@ -1,0 +1,93 @@
+"""The picker's Prometheus metrics, each defined once."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from chimera_router.scheduling.types import PoolSnapshot
+
+_FAST = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25)  # seconds; the picker's own work
+_SLOW = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250)  # seconds; an engine's work
+_TOKENS = (1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
+_RATIO = (0.1, 0.25, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 4, 10)
+_SHARE = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+
+
+class SnapshotSource(Protocol):
+    """What the pool's gauges are read from."""
+
+    def snapshot(self) -> PoolSnapshot:
+        """Return the pool at this moment."""
+
+    def workflows(self) -> int:
+        """Return the number of workflows in the table."""
+
+
+class Metrics:
+    """One picker's registry. Labels are names from the configuration, never text from a client."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        r = self.registry
+        self.requests = Counter("chimera_requests", "Requests sent to a model", ["model"], registry=r)
+        self.refused = Counter("chimera_requests_refused", "Requests the picker answered itself", ["code"], registry=r)
+        self.answers = Counter("chimera_answers", "Answers by status class", ["model", "status"], registry=r)
+        self.unfinished = Counter("chimera_answers_unfinished", "Exchanges that ended early", ["model"], registry=r)
+        self.streams = Gauge("chimera_streams", "Open ext_proc streams", registry=r)
+        self.violations = Counter("chimera_protocol_violations", "Streams ended by the protocol", registry=r)
+        self.decisions = Counter("chimera_decisions", "Decisions by rule", ["model", "reason"], registry=r)
+        self.decision_seconds = Histogram("chimera_decision_seconds", "Parsed body to route", buckets=_FAST, registry=r)
+        self.prediction_seconds = Histogram(
+            "chimera_prediction_seconds", "Predictor's answer", buckets=_FAST, registry=r
+        )
+        self.fallbacks = Counter("chimera_prediction_fallbacks", "Heuristic answers", ["reason"], registry=r)
+        self.bundles_refused = Counter("chimera_bundles_refused", "Bundles not loaded", registry=r)
+        self.reloads = Counter("chimera_config_reloads", "Configuration swaps", ["file", "result"], registry=r)
+        self.stages = Counter("chimera_workflow_stages", "Stages by recognition", ["found_by"], registry=r)
+        self.kept = Counter("chimera_workflow_stages_kept", "Later stages that kept their model", registry=r)
+        self.duration = Histogram("chimera_request_seconds", "Route to end", ["model"], buckets=_SLOW, registry=r)
+        self.first_byte = Histogram("chimera_first_byte_seconds", "Route to body", ["model"], buckets=_SLOW, registry=r)
+        self.output_tokens = Histogram("chimera_output_tokens", "Per answer", ["model"], buckets=_TOKENS, registry=r)
+        self.prompt_tokens = Histogram("chimera_prompt_tokens", "Per answer", ["model"], buckets=_TOKENS, registry=r)
+        self.cached_tokens = Counter("chimera_cached_tokens", "Prompt tokens in a prefix cache", ["model"], registry=r)
+        self.confidence = Histogram("chimera_confidence", "Of the model chosen", ["model"], buckets=_SHARE, registry=r)
+        self.length_ratio = Histogram(
+            "chimera_length_ratio", "Tokens generated over tokens predicted", ["model"], buckets=_RATIO, registry=r
+        )
+
+    def page(self) -> bytes:
+        """Return the metrics in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    def watch(self, pool: "PoolCollector") -> None:
+        """Add the pool's gauges, read at each scrape."""
+        self.registry.register(pool)
+
+
+class PoolCollector(Collector):
+    """Gauges of the pool, made from a snapshot when somebody looks."""
+
+    def __init__(self, source: SnapshotSource) -> None:
+        self._source = source
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Return one family a gauge."""
+        snapshot = self._source.snapshot()
+        labels = ["endpoint", "model"]
+        ready = GaugeMetricFamily("chimera_endpoint_ready", "Whether it can take requests", labels=labels)
+        requests = GaugeMetricFamily("chimera_in_flight_requests", "This picker's own", labels=labels)
+        tokens = GaugeMetricFamily("chimera_in_flight_tokens", "Predicted output tokens to come", labels=labels)
+        waiting = GaugeMetricFamily("chimera_engine_waiting_requests", "As the engine says", labels=labels)
+        for state in snapshot.endpoints:
+            names = [state.endpoint.name, state.endpoint.model]
+            ready.add_metric(names, float(state.ready))
+            requests.add_metric(names, len(state.in_flight))
+            tokens.add_metric(names, sum(entry.tokens for entry in state.in_flight))
+            if state.metrics:
+                waiting.add_metric(names, state.metrics.waiting)
+        workflows = GaugeMetricFamily("chimera_workflows_open", "Workflows in the program table")
+        workflows.add_metric([], self._source.workflows())
+        return [ready, requests, tokens, waiting, workflows]

@@ -1,0 +1,82 @@
+"""Recognise a workflow: by the header that names it, or by a conversation that goes on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from hashlib import blake2b
+
+from chimera_router import wire
+from chimera_router.parsing.openai import CHARACTERS_PER_TOKEN, Message
+
+MAX_ID_LENGTH = 128  # characters; a longer id is a mistake or an attack on the table's memory
+
+
+class FoundBy(StrEnum):
+    """How a request's workflow was recognised."""
+
+    HEADER = "header"
+    SESSION = "session"
+    MESSAGES = "messages"
+    NEW = "new"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The identity a client states in a header."""
+
+    id: str
+    found_by: FoundBy
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """A point where this conversation may continue an earlier request.
+
+    Attributes:
+        digest: Of the messages that the earlier request had.
+        reply_tokens: Estimated tokens of the reply that follows them.
+    """
+
+    digest: bytes
+    reply_tokens: int
+
+
+def claim(headers: Mapping[str, str]) -> Claim | None:
+    """Return the workflow id in the headers: Chimera's own, else the session headers that clients already send."""
+    own = _usable(headers.get(wire.WORKFLOW_ID))
+    if own:
+        return Claim(own, FoundBy.HEADER)
+    sessions = (_usable(headers.get(name)) for name in wire.SESSION_IDS)
+    session = next(filter(None, sessions), None)
+    return Claim(session, FoundBy.SESSION) if session else None
+
+
+def tenant(headers: Mapping[str, str]) -> str:
+    """Return whose request it is, as the gateway says; workflows of two tenants never meet."""
+    names = (wire.TENANT, *wire.FAIRNESS_IDS)
+    return next(filter(None, (_usable(headers.get(name)) for name in names)), "")
+
+
+def digests(messages: Sequence[Message]) -> list[bytes]:
+    """Return a running digest: the i-th stands for the first i + 1 messages."""
+    running = blake2b(digest_size=16)
+    found = []
+    for message in messages:
+        body = message.body.encode(errors="surrogatepass")
+        running.update(b"%b\0%d\0" % (message.role.encode(errors="surrogatepass"), len(body)))
+        running.update(body)
+        found.append(running.copy().digest())
+    return found
+
+
+def continuations(messages: Sequence[Message], running: Sequence[bytes]) -> list[Continuation]:
+    """Return where the conversation may go on from an earlier request, latest first: before each reply of a model."""
+    return [
+        Continuation(running[index - 1], len(messages[index].body) // CHARACTERS_PER_TOKEN + 1)
+        for index in range(len(messages) - 1, 0, -1)
+        if messages[index].role == "assistant"
+    ]
+
+
+def _usable(value: str | None) -> str | None:
+    return value if value and len(value) <= MAX_ID_LENGTH and value.isprintable() else None
