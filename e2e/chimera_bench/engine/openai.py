@@ -1,0 +1,141 @@
+"""The OpenAI API as the simulator reads it: bodies of chats and completions, and errors in OpenAI's shape."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Annotated
+
+import msgspec
+
+from chimera_bench.engine.prompts import Message, Prompt, prompt_of
+
+
+class Api(StrEnum):
+    """The calls that generate, by path."""
+
+    CHAT = "/v1/chat/completions"
+    COMPLETIONS = "/v1/completions"
+
+
+class ApiError(Exception):
+    """A request that is refused; its text names the rule, never the input."""
+
+    def __init__(self, status: HTTPStatus, rule: str, *, param: str | None = None) -> None:
+        super().__init__(rule)
+        self.status = status
+        self.param = param
+
+    @property
+    def kind(self) -> str:
+        """The error's type in vLLM's words, such as `NotFoundError`."""
+        return f"{self.status.phrase.replace(' ', '')}Error"
+
+
+def bad_request(rule: str, *, param: str | None = None) -> ApiError:
+    """Return the error for a body that breaks a rule."""
+    return ApiError(HTTPStatus.BAD_REQUEST, rule, param=param)
+
+
+def unknown_model() -> ApiError:
+    """Return the error for a model that this engine does not serve."""
+    return ApiError(HTTPStatus.NOT_FOUND, "The model does not exist", param="model")
+
+
+def not_ready() -> ApiError:
+    """Return the error of an engine that still loads its model."""
+    return ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "The engine is starting")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A generation that a client asks for.
+
+    Attributes:
+        max_tokens: Output tokens it allows; None allows any number.
+        include_usage: Whether a stream ends with a chunk of token counts.
+        priority: vLLM's field, lower goes first.
+    """
+
+    api: Api
+    model: str
+    prompt: Prompt
+    stream: bool
+    include_usage: bool
+    priority: int
+    max_tokens: int | None
+
+
+class _Part(msgspec.Struct):
+    type: str
+    text: str = ""
+
+
+class _ChatMessage(msgspec.Struct):
+    role: str
+    content: str | list[_Part] | None = None
+
+    def plain(self) -> Message:
+        parts = [self.content] if isinstance(self.content, str) else [part.text for part in self.content or ()]
+        return Message(self.role, "\n".join(parts))
+
+
+class _StreamOptions(msgspec.Struct):
+    include_usage: bool | None = None
+
+
+_Tokens = Annotated[int, msgspec.Meta(ge=1)] | None
+
+
+class _Body(msgspec.Struct, kw_only=True):
+    model: str
+    stream: bool | None = None
+    stream_options: _StreamOptions | None = None
+    max_tokens: _Tokens = None
+    priority: int | None = None
+    n: int | None = None
+
+    def call(self, api: Api, messages: list[Message], max_tokens: int | None) -> Call:
+        if (self.n or 1) != 1:
+            raise bad_request("n must be 1: the simulator gives one answer", param="n")
+        return Call(
+            api=api,
+            model=self.model,
+            prompt=prompt_of(messages),
+            stream=bool(self.stream),
+            include_usage=bool(self.stream_options and self.stream_options.include_usage),
+            priority=self.priority or 0,
+            max_tokens=max_tokens,
+        )
+
+
+class _ChatBody(_Body, kw_only=True):
+    messages: Annotated[list[_ChatMessage], msgspec.Meta(min_length=1)]
+    max_completion_tokens: _Tokens = None
+
+
+class _CompletionBody(_Body, kw_only=True):
+    prompt: str
+
+
+_CHAT = msgspec.json.Decoder(_ChatBody)
+_COMPLETION = msgspec.json.Decoder(_CompletionBody)
+
+
+def read_call(api: Api, body: bytes) -> Call:
+    """Return the call that a request body makes.
+
+    Raises:
+        ApiError: The body is not JSON, or a field breaks a rule.
+    """
+    try:
+        if api is Api.CHAT:
+            chat = _CHAT.decode(body)
+            messages = [message.plain() for message in chat.messages]
+            return chat.call(api, messages, chat.max_completion_tokens or chat.max_tokens)
+        completion = _COMPLETION.decode(body)
+        return completion.call(api, [Message("user", completion.prompt)], completion.max_tokens)
+    except msgspec.ValidationError as error:
+        # Says "Expected `str`, got `int` - at `$.model`" and never quotes the input.
+        raise bad_request(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise bad_request("The body is not valid JSON") from None
