@@ -1,0 +1,36 @@
+"""The vLLM flags that belong to the operator: the router, the probes or the accelerators depend on them."""
+
+from collections.abc import Mapping
+
+OWNED_FLAGS: Mapping[str, str] = {
+    "--api-key": "clients reach engines through the picker only",
+    "--config": "give the flags themselves",
+    "--data-parallel-size": "set parallelism.data",
+    "--data-parallel-size-local": "set parallelism.data",
+    "--host": "the operator binds the engine",
+    "--max-num-seqs": "set engine.maxNumSeqs",
+    "--model": "set source",
+    "--pipeline-parallel-size": "set parallelism.pipeline",
+    "--port": "the operator binds the engine",
+    "--root-path": "the picker calls /v1",
+    "--scheduling-policy": "set engine.priorityScheduling",
+    "--served-model-name": "set name and aliases",
+    "--ssl-certfile": "the picker speaks plain HTTP to engines",
+    "--ssl-keyfile": "the picker speaks plain HTTP to engines",
+    "--tensor-parallel-size": "set parallelism.tensor",
+    "--uds": "the operator binds the engine",
+    "-dp": "set parallelism.data",
+    "-pp": "set parallelism.pipeline",
+    "-tp": "set parallelism.tensor",
+}
+"""Flag → what to do instead."""
+
+
+def owned_flag(argument: str) -> str | None:
+    """Return the owned flag an argument sets, however vLLM's parser lets it be spelt: `--a_b`, `--a=1`, `--prefix`."""
+    flag = argument.partition("=")[0].replace("_", "-")
+    if flag in OWNED_FLAGS:
+        return flag
+    if flag == "--" or not flag.startswith("--"):
+        return None
+    return next((owned for owned in OWNED_FLAGS if owned.startswith(flag)), None)

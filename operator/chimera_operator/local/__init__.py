@@ -1,0 +1,1 @@
+"""The pool as processes of this machine."""

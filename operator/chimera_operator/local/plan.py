@@ -1,0 +1,180 @@
+"""What runs on this machine for a pool: pure, from the pool and the ports to files and command lines."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from chimera_operator.api.model import ModelSpec
+from chimera_operator.api.pool import HeterogeneousModelPool
+from chimera_operator.rendering.coefficients import StepTime
+from chimera_operator.rendering.engine import simulator_command, vllm_command, vllm_env
+from chimera_operator.rendering.envoy import LOOPBACK, bootstrap
+from chimera_operator.rendering.router_config import router_config, step_times
+
+EngineKind = Literal["simulator", "vllm"]
+
+ROUTER_CONFIG, ENDPOINTS, BOOTSTRAP = "router-config.json", "endpoints.json", "envoy.json"
+
+VLLM_DRAIN_SECONDS = 2
+"""Who stops a local pool waits for it: requests in flight get little."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A program to run.
+
+    Attributes:
+        name: What people know it by; unique in a plan.
+        argv: Program and arguments.
+        ready_url: Answers 200 as soon as the program serves.
+        env: Variables on top of the inherited ones.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    ready_url: str
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Where everything listens; one engine port for each replica of each model, in the pool's order."""
+
+    gateway: int
+    picker: int
+    management: int
+    engines: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What this machine lends to a pool.
+
+    Attributes:
+        folder: Where the files will be.
+        ports: Where everything listens.
+        python: Path of the Python that has this package.
+        envoy: Path of Envoy.
+        vllm: Path of the `vllm` command.
+    """
+
+    folder: Path
+    ports: Ports
+    python: str
+    envoy: str
+    vllm: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalPlan:
+    """Files to write into a folder, then programs to run.
+
+    Attributes:
+        files: JSON documents by file name.
+        engines: One command for each endpoint.
+        picker: The endpoint picker.
+        envoy: The gateway.
+    """
+
+    files: Mapping[str, Any]
+    engines: tuple[Command, ...]
+    picker: Command
+    envoy: Command
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Replica:
+    """One engine of a model."""
+
+    name: str
+    model: ModelSpec
+    path: str
+    time: StepTime
+    port: int
+    seed: int
+
+
+def replica_count(pool: HeterogeneousModelPool) -> int:
+    """Return how many engines the pool runs."""
+    return sum(model.scaling.replicas for model in pool.spec.models)
+
+
+def local_plan(pool: HeterogeneousModelPool, *, site: Site, speed: float, engine: EngineKind) -> LocalPlan:
+    """Return what runs on this machine for a pool.
+
+    Args:
+        pool: The pool.
+        site: What this machine lends to it.
+        speed: How many times faster than real simulated engines run.
+        engine: Which engine serves the models.
+
+    Raises:
+        PoolError: A model cannot be served that way.
+    """
+    replicas = list(_replicas(pool, site.ports, speed))
+    return LocalPlan(
+        files={
+            ROUTER_CONFIG: router_config(pool, endpoints_file=str(site.folder / ENDPOINTS), speed=speed),
+            ENDPOINTS: {"endpoints": [_endpoint(replica) for replica in replicas]},
+            BOOTSTRAP: bootstrap(port=site.ports.gateway, picker_port=site.ports.picker),
+        },
+        engines=tuple(_engine(replica, site, engine) for replica in replicas),
+        picker=_picker(site),
+        envoy=_envoy(site),
+    )
+
+
+def _replicas(pool: HeterogeneousModelPool, ports: Ports, speed: float) -> Iterator[_Replica]:
+    times, free = step_times(pool, speed=speed), iter(enumerate(ports.engines))
+    for index, model in enumerate(pool.spec.models):
+        for ordinal in range(model.scaling.replicas):
+            seed, port = next(free)
+            yield _Replica(
+                name=f"{model.name}-{ordinal}",
+                model=model,
+                path=f"spec.models[{index}]",
+                time=times[model.name],
+                port=port,
+                seed=seed,
+            )
+
+
+def _endpoint(replica: _Replica) -> dict[str, str]:
+    return {"name": replica.name, "address": f"{LOOPBACK}:{replica.port}", "model": replica.model.name}
+
+
+def _engine(replica: _Replica, site: Site, engine: EngineKind) -> Command:
+    program, arguments, env = _vllm(replica, site) if engine == "vllm" else _simulator(replica, site)
+    url = f"http://{LOOPBACK}:{replica.port}/health"
+    return Command(name=replica.name, argv=(program, *arguments), ready_url=url, env=env)
+
+
+def _vllm(replica: _Replica, site: Site) -> tuple[str, list[str], dict[str, str]]:
+    _, *arguments = vllm_command(
+        replica.model, host=LOOPBACK, port=replica.port, path=replica.path, drain_seconds=VLLM_DRAIN_SECONDS
+    )
+    return site.vllm, arguments, vllm_env(replica.model)
+
+
+def _simulator(replica: _Replica, site: Site) -> tuple[str, list[str], dict[str, str]]:
+    arguments = simulator_command(replica.model, replica.time, host=LOOPBACK, port=replica.port, seed=replica.seed)
+    return site.python, arguments, {}
+
+
+def _picker(site: Site) -> Command:
+    ports = site.ports
+    argv = (
+        *(site.python, "-m", "chimera_router", "--config", str(site.folder / ROUTER_CONFIG), "--host", LOOPBACK),
+        *("--grpc-port", str(ports.picker), "--management-port", str(ports.management), "--insecure"),
+    )
+    return Command(name="picker", argv=argv, ready_url=f"http://{LOOPBACK}:{ports.management}/readyz")
+
+
+def _envoy(site: Site) -> Command:
+    argv = (
+        *(site.envoy, "--config-path", str(site.folder / BOOTSTRAP), "--concurrency", "1"),
+        # Hot restart would share memory with any other Envoy of this machine.
+        *("--disable-hot-restart", "--log-level", "warning"),
+    )
+    return Command(name="envoy", argv=argv, ready_url=f"http://{LOOPBACK}:{site.ports.gateway}/v1/models")

