@@ -1,6 +1,5 @@
 """Count what this picker has in flight on every endpoint, in requests and in predicted tokens."""
 
-from collections import defaultdict
 from dataclasses import dataclass
 
 from chimera_router.scheduling.types import Decision, InFlight
@@ -30,7 +29,7 @@ class Ledger:
     """The picker's own load, by endpoint address. One owner: whoever schedules."""
 
     def __init__(self) -> None:
-        self._entries: defaultdict[str, dict[int, _Entry]] = defaultdict(dict)
+        self._entries: dict[str, dict[int, _Entry]] = {}
         self._opened = 0
 
     def open(self, decision: Decision, *, prompt_tokens: int) -> Ticket:
@@ -38,21 +37,22 @@ class Ledger:
         self._opened += 1
         ticket = Ticket(self._opened, decision.endpoint.address)
         predicted = decision.prediction.stage_tokens
-        self._entries[ticket.address][ticket.number] = _Entry(decision.priority or 0, predicted, prompt_tokens)
+        entries = self._entries.setdefault(ticket.address, {})
+        entries[ticket.number] = _Entry(decision.priority or 0, predicted, prompt_tokens)
         return ticket
 
     def progress(self, ticket: Ticket, *, generated: int) -> None:
         """Say how many output tokens have come in all; the backlog decays by them."""
-        entry = self._entries[ticket.address].get(ticket.number)
+        entry = self._entries.get(ticket.address, {}).get(ticket.number)
         if entry is not None:
             entry.generated = generated
 
     def close(self, ticket: Ticket) -> None:
         """Release a request, whatever became of it. Releasing twice changes nothing."""
-        entries = self._entries[ticket.address]
+        entries = self._entries.get(ticket.address, {})
         entries.pop(ticket.number, None)
         if not entries:
-            del self._entries[ticket.address]
+            self._entries.pop(ticket.address, None)
 
     def of(self, address: str) -> tuple[InFlight, ...]:
         """Return what is in flight on one endpoint."""
