@@ -1,5 +1,7 @@
 """A broken rule in one line: the path in the document, then the rule."""
 
+import json
+import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any, get_args
@@ -8,6 +10,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from chimera_operator.api.document import PATTERN_RULES
+
+_PLAIN_KEY = re.compile(r"[A-Za-z_][\w-]*")  # others are quoted, so that a strange key stays on the line
 
 
 class PoolError(Exception):
@@ -42,7 +46,7 @@ def _rank(error: ErrorDetails) -> int:
 
 
 def _dotted(location: Sequence[str | int]) -> str:
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
+    return "".join(f".{step}" if _PLAIN_KEY.fullmatch(str(step)) else f"[{json.dumps(step)}]" for step in location)
 
 
 def _below(error: ErrorDetails) -> str:

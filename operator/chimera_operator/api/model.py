@@ -144,7 +144,7 @@ class Scaling(Document):
 
 
 class Descriptor(Document):
-    """What is known of the model before it has answered anything."""
+    """A model in figures, for predictors that have not seen it yet and for the estimate of its step time."""
 
     trained_as: str = ""
     """Name of the model in the predictor bundle's training data. Empty: the model's own name."""

@@ -82,7 +82,7 @@ class Gateway(Document):
 
 
 class PoolSpec(Document):
-    """The desired pool."""
+    """What the pool should be."""
 
     defaults: ModelDefaults = ModelDefaults()
     """Settings merged under every model."""

@@ -1,0 +1,204 @@
+"""The rules of a pool document, each told in one line."""
+
+import re
+from typing import Any
+
+import pytest
+from pool_documents import model_document, pool_document
+
+from chimera_operator.api.errors import PoolError
+from chimera_operator.api.parse import parse_pool
+from chimera_operator.api.pool import HeterogeneousModelPool
+
+
+def small_with(**fields: Any) -> dict[str, Any]:
+    return pool_document(model_document("small", **fields))
+
+
+def without(document: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if name != key}
+
+
+BROKEN = {
+    "no document": (None, "document: must be an object"),
+    "a list": ([], "document: must be an object"),
+    "wrong kind": (pool_document() | {"kind": "Pod"}, "kind: must be 'HeterogeneousModelPool'"),
+    "wrong version": (pool_document() | {"apiVersion": "v1"}, "apiVersion: must be 'chimera.dev/v1alpha1'"),
+    "no spec": (without(pool_document(), "spec"), "spec: is required"),
+    "no name": (pool_document() | {"metadata": {}}, "metadata.name: is required"),
+    "no models": (pool_document() | {"spec": {}}, "spec.models: is required"),
+    "empty models": (pool_document() | {"spec": {"models": []}}, "spec.models: must hold at least 1"),
+    "too many models": (
+        pool_document(*(model_document(f"m{n}") for n in range(33))),
+        "spec.models: must hold at most 32",
+    ),
+    "models by name": (pool_document() | {"spec": {"models": {}}}, "spec.models: must be a valid array"),
+    "model is text": (pool_document("small"), "spec.models[0]: must be an object"),  # type: ignore[arg-type]
+    "mistyped key": (
+        pool_document() | {"spec": {"modles": []}},
+        "spec.modles: unknown key, did you mean models?",
+    ),
+    "mistyped key in a model": (
+        small_with(engin={}),
+        "spec.models[0].engin: unknown key, did you mean engine?",
+    ),
+    "mistyped key in an object of a model": (
+        small_with(engine={"maxNumSeq": 3}),
+        "spec.models[0].engine.maxNumSeq: unknown key, did you mean maxNumSeqs?",
+    ),
+    "mistyped key in a list of a model": (
+        small_with(accelerators=[{"klass": "nvidia-h100"}]),
+        "spec.models[0].accelerators[0].klass: unknown key, did you mean class?",
+    ),
+    "python's spelling of a key": (
+        pool_document(routing={"min_gain": 0.1}),
+        "spec.routing.min_gain: unknown key, did you mean minGain?",
+    ),
+    "key that would break the line": (
+        pool_document(routing={"a\nb": 1}),
+        'spec.routing["a\\nb"]: unknown key',
+    ),
+    "key like no other": (pool_document(zzz=1), "spec.zzz: unknown key"),
+    "same name twice": (
+        pool_document(model_document("small"), model_document("small")),
+        'spec.models[1].name: must be unique, "small" is taken',
+    ),
+    "alias is another's name": (
+        pool_document(model_document("small"), model_document("large", aliases=["x", "small"])),
+        'spec.models[1].aliases[1]: must be unique, "small" is taken',
+    ),
+    "alias is the pool's name": (
+        small_with(aliases=["pool"]),
+        'spec.models[0].aliases[0]: must be unique, "pool" is taken',
+    ),
+    "name asks for the full choice": (
+        pool_document(model_document("auto")),
+        'spec.models[0].name: must be unique, "auto" is taken',
+    ),
+    "virtual name is a model's": (
+        pool_document(routing={"virtualModels": ["gpt-4o", "large"]}),
+        'spec.routing.virtualModels[1]: must be unique, "large" is taken',
+    ),
+    "name is no label": (
+        pool_document(model_document("Llama 3")),
+        "spec.models[0].name: must be a DNS label: lower-case letters, digits and -, at most 63",
+    ),
+    "alias with a blank": (
+        small_with(aliases=["a b"]),
+        "spec.models[0].aliases[0]: must be a model name: letters, digits and . _ : / -, at most 253",
+    ),
+    "no source": (
+        small_with(source={}),
+        "spec.models[0].source: must give exactly one of huggingFace, pvc, s3, image",
+    ),
+    "two sources": (
+        small_with(source={"huggingFace": {"repo": "org/x"}, "s3": {"uri": "s3://bucket/x"}}),
+        "spec.models[0].source: must give exactly one of huggingFace, pvc, s3, image",
+    ),
+    "address of another scheme": (
+        small_with(source={"s3": {"uri": "http://bucket/x"}}),
+        "spec.models[0].source.s3.uri: must be s3://BUCKET/KEY",
+    ),
+    "text for a number": (
+        small_with(engine={"maxNumSeqs": "4"}),
+        "spec.models[0].engine.maxNumSeqs: must be a valid integer",
+    ),
+    "true for a number": (
+        small_with(engine={"maxNumSeqs": True}),
+        "spec.models[0].engine.maxNumSeqs: must be a valid integer",
+    ),
+    "no replica": (
+        small_with(scaling={"replicas": 0}),
+        "spec.models[0].scaling.replicas: must be greater than or equal to 1",
+    ),
+    "no number": (
+        pool_document(routing={"agingRate": float("nan")}),
+        "spec.routing.agingRate: must be a finite number",
+    ),
+    "cards that do not match": (
+        small_with(parallelism={"tensor": 2}, accelerators=[{"class": "nvidia-h100", "count": 4}]),
+        "spec.models[0].accelerators[0].count: must be 2, the product of parallelism's tensor, pipeline and data",
+    ),
+    "flag of the operator": (
+        small_with(engine={"args": ["--max-model-len=4096", "--port", "80"]}),
+        "spec.models[0].engine.args[1]: --port belongs to the operator; the operator binds the engine",
+    ),
+    "unknown policy": (
+        pool_document(routing={"policy": "slack"}),
+        "spec.routing.policy: must be 'Slack', 'RoundRobin', 'LeastLoaded' or 'Static'",
+    ),
+    "static without a model": (
+        pool_document(routing={"policy": "Static"}),
+        "spec.routing.staticModel: must name a model of the pool: small, large",
+    ),
+    "static to a stranger": (
+        pool_document(routing={"policy": "Static", "staticModel": "huge"}),
+        "spec.routing.staticModel: must name a model of the pool: small, large",
+    ),
+    "digest too short": (
+        pool_document(routing={"bundle": {"sha256": "abc"}}),
+        "spec.routing.bundle.sha256: must be a sha256 in lower-case hex",
+    ),
+    "gateway without parents": (
+        pool_document(gateway={"parentRefs": []}),
+        "spec.gateway.parentRefs: must hold at least 1",
+    ),
+    "empty repository": (
+        small_with(source={"huggingFace": {"repo": ""}}),
+        "spec.models[0].source.huggingFace.repo: must have at least 1 character",
+    ),
+    "mistyped default": (
+        pool_document(defaults={"engin": {}}),
+        "spec.defaults.engin: unknown key, did you mean engine?",
+    ),
+    "bad default": (
+        pool_document(defaults={"engine": {"maxNumSeqs": 0}}),
+        "spec.defaults.engine.maxNumSeqs: must be greater than or equal to 1",
+    ),
+}
+
+
+@pytest.mark.parametrize(("document", "line"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_rule_is_told_in_one_line(document: Any, line: str) -> None:
+    """The error names the path in the document and the rule, and nothing else."""
+    with pytest.raises(PoolError, match=f"^{re.escape(line)}$"):
+        parse_pool(document)
+
+
+def test_defaults_fill_what_a_model_leaves_out() -> None:
+    """A default applies field by field inside an object, and the model's own field wins."""
+    defaults = {"engine": {"maxNumSeqs": 8, "priorityScheduling": True}, "scaling": {"replicas": 3}}
+    models = model_document("small"), model_document("large", engine={"maxNumSeqs": 4, "kvTokens": 10})
+
+    small, large = parse_pool(pool_document(*models, defaults=defaults)).spec.models
+
+    assert (small.engine.max_num_seqs, small.engine.kv_tokens, small.scaling.replicas) == (8, 100_000, 3)
+    assert (large.engine.max_num_seqs, large.engine.kv_tokens, large.engine.priority_scheduling) == (4, 10, True)
+
+
+def test_a_models_list_replaces_the_default_list() -> None:
+    """Lists are not mixed: accelerators are an order of preference."""
+    defaults = {"accelerators": [{"class": "nvidia-h100"}, {"class": "nvidia-h200"}]}
+    own = model_document("large", accelerators=[{"class": "nvidia-a40"}])
+
+    small, large = parse_pool(pool_document(model_document("small"), own, defaults=defaults)).spec.models
+
+    assert [card.class_ for card in small.accelerators] == ["nvidia-h100", "nvidia-h200"]
+    assert [card.class_ for card in large.accelerators] == ["nvidia-a40"]
+
+
+def test_what_kubernetes_keeps_in_metadata_is_let_be() -> None:
+    """Only `metadata.name` is this resource's; an object from an API server carries more."""
+    document = pool_document() | {"metadata": {"name": "pool", "uid": "1", "labels": {"a": "b"}, "generation": 2}}
+
+    assert parse_pool(document).metadata.name == "pool"
+
+
+def test_every_field_explains_itself() -> None:
+    """Every field of the schema has a description: it is what `kubectl explain` prints."""
+    schema = HeterogeneousModelPool.model_json_schema()
+    parts = [schema, *schema["$defs"].values()]
+
+    silent = [name for part in parts for name, field in part["properties"].items() if "description" not in field]
+
+    assert silent == []

@@ -1,0 +1,123 @@
+"""What a pool tells its picker."""
+
+from typing import Any
+
+import pytest
+from google.protobuf import json_format
+from pool_documents import model_document, pool_document
+
+from chimera_operator.api.parse import parse_pool
+from chimera_operator.api.pool import Routing
+from chimera_operator.rendering.router_config import router_config
+from chimera_proto.config.v1alpha1.router_config_pb2 import RouterConfig
+from chimera_router.scheduling import policies, priority
+
+FULL = pool_document(
+    model_document(
+        "small",
+        aliases=["tiny", "org/Small-1B"],
+        engine={"maxNumSeqs": 128, "kvTokens": 90_000, "priorityScheduling": True},
+        descriptor={"trainedAs": "Small-1B-Instruct", "parametersB": 1.5, "family": "small", "generalScore": 0.4},
+    ),
+    model_document("large"),
+    routing={
+        "slack": 1.5,
+        "minGain": 0.05,
+        "agingRate": 7,
+        "virtualModels": ["gpt-4o"],
+        "bundle": {"path": "/bundles/a", "sha256": "0" * 64},
+    },
+)
+
+
+def parsed(document: dict[str, Any], *, speed: float = 1.0) -> RouterConfig:
+    rendered = router_config(parse_pool(document), endpoints_file="/run/endpoints.json", speed=speed)
+    config: RouterConfig = json_format.ParseDict(rendered, RouterConfig())
+    return config
+
+
+def test_every_field_arrives() -> None:
+    """The proto's own reader finds each value of the document in its place."""
+    assert json_format.MessageToDict(parsed(FULL)) == {
+        "pool": "pool",
+        "models": [
+            {
+                "name": "small",
+                "aliases": ["tiny", "org/Small-1B"],
+                "servedName": "small",
+                "descriptor": {
+                    "trainedAs": "Small-1B-Instruct",
+                    "parametersB": 1.5,
+                    "family": "small",
+                    "generalScore": 0.4,
+                },
+                "coefficients": {
+                    "baseStepMs": 8.0,
+                    "stepPerSequenceUs": 30.0,
+                    "prefillUsPerToken": 20.0,
+                    "maxNumSeqs": 128,
+                    "kvTokens": "90000",
+                },
+                "priority": True,
+            },
+            {
+                "name": "large",
+                "servedName": "large",
+                "descriptor": {},
+                "coefficients": {
+                    "baseStepMs": 8.0,
+                    "stepPerSequenceUs": 30.0,
+                    "prefillUsPerToken": 20.0,
+                    "maxNumSeqs": 256,
+                    "kvTokens": "100000",
+                },
+            },
+        ],
+        "virtualModels": ["gpt-4o"],
+        "routing": {"slack": {"slack": 1.5, "minGain": 0.05}, "agingRate": 7.0},
+        "bundle": {"path": "/bundles/a", "sha256": "0" * 64},
+        "discovery": {"file": {"path": "/run/endpoints.json"}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("routing", "policy"),
+    [
+        ({}, {"slack": {}}),
+        ({"policy": "Slack", "minGain": 0.0}, {"slack": {"minGain": 0.0}}),
+        ({"policy": "RoundRobin", "slack": 2.0}, {"roundRobin": {}}),
+        ({"policy": "LeastLoaded"}, {"leastLoaded": {}}),
+        ({"policy": "Static", "staticModel": "large"}, {"static": {"model": "large"}}),
+    ],
+    ids=["default", "unset stays unset", "round robin", "least loaded", "static"],
+)
+def test_the_policy_is_the_one_asked_for(routing: dict[str, Any], policy: dict[str, Any]) -> None:
+    """Each policy is its own branch, and what is unset stays the router's to decide."""
+    rendered = json_format.MessageToDict(parsed(pool_document(routing=routing)).routing)
+
+    assert rendered == {**policy, "agingRate": 20.0}
+
+
+def test_speed_shortens_steps_and_quickens_aging() -> None:
+    """Ten times faster: every step time a tenth, and ten times as many tokens a second of waiting."""
+    real, fast = parsed(FULL), parsed(FULL, speed=10.0)
+
+    for before, after in zip(real.models, fast.models, strict=True):
+        assert after.coefficients.base_step_ms == pytest.approx(before.coefficients.base_step_ms / 10)
+        assert after.coefficients.step_per_sequence_us == pytest.approx(before.coefficients.step_per_sequence_us / 10)
+        assert after.coefficients.prefill_us_per_token == pytest.approx(before.coefficients.prefill_us_per_token / 10)
+        assert after.coefficients.kv_tokens == before.coefficients.kv_tokens
+    assert fast.routing.aging_rate == pytest.approx(real.routing.aging_rate * 10)
+    assert fast.routing.slack == real.routing.slack
+
+
+def test_aging_is_the_routers_own_default() -> None:
+    """The pool states the rate, because a speed multiplies it; it must stay what the router would take."""
+    assert Routing().aging_rate == priority.DEFAULT_AGING_RATE
+
+
+def test_every_policy_of_the_router_can_be_asked_for() -> None:
+    """The pool's policies are those the router has."""
+    asked = set(Routing.model_json_schema()["properties"]["policy"]["enum"])
+
+    assert {name for name in asked if not hasattr(policies, name)} == set()
