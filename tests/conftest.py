@@ -1,5 +1,7 @@
 """What every test shares: asyncio for coroutines, and hypothesis without a deadline on a shared machine."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 from hypothesis import settings
 
@@ -7,6 +9,12 @@ settings.register_profile("chimera", deadline=None, max_examples=60, derandomize
 settings.load_profile("chimera")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+async def one_loop(anyio_backend: str) -> AsyncIterator[None]:  # noqa: ARG001 - what makes the loop
+    """Keep one event loop for all tests that ask for it: grpc.aio's poller outlives the loop it first saw."""
+    yield

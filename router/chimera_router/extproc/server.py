@@ -22,14 +22,18 @@ _OPTIONS = [
 
 
 class Server:
-    """Serves ext_proc and health on one port."""
+    """Serves ext_proc and health on one port.
+
+    Attributes:
+        port: The port bound; what port 0 became.
+    """
 
     def __init__(self, servicer: Servicer, *, address: str, certificates: Path | None) -> None:
         self._server = grpc.aio.server(options=_OPTIONS)
         self._server.add_generic_rpc_handlers((servicer.handler(),))
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self._bind(address, certificates)
+        self.port = self._bind(address, certificates)
 
     async def start(self) -> None:
         """Accept streams; health says so."""
@@ -45,12 +49,11 @@ class Server:
         for service in wire.HEALTH_SERVICES:
             await self._health.set(service, status)
 
-    def _bind(self, address: str, certificates: Path | None) -> None:
+    def _bind(self, address: str, certificates: Path | None) -> int:
         try:
             if certificates is None:
-                self._server.add_insecure_port(address)
-            else:
-                self._server.add_secure_port(address, _credentials(certificates))
+                return self._server.add_insecure_port(address)
+            return self._server.add_secure_port(address, _credentials(certificates))
         except RuntimeError as error:
             raise ConfigError(f"{address}: the port cannot be bound, is something else listening there?") from error
 

@@ -1,0 +1,101 @@
+"""A director over a small pool, with a predictor and clocks that tests command."""
+
+import itertools
+from pathlib import Path
+
+from pools import FAST, SLOW, model, prediction
+
+from chimera_router.datalayer.datastore import Datastore
+from chimera_router.director import ActivePool, Director
+from chimera_router.parsing.limits import Limits
+from chimera_router.prediction.port import Observation, Query
+from chimera_router.protocol.catalog import Catalog
+from chimera_router.scheduling.ledger import Ledger
+from chimera_router.scheduling.policies import Slack
+from chimera_router.scheduling.scheduler import Scheduler
+from chimera_router.scheduling.types import Endpoint, ModelPrediction, Predictions, PredictionSource
+from chimera_router.settings import BundleSource, PoolSettings
+from chimera_router.telemetry.metrics import Metrics, PoolCollector
+from chimera_router.workflow.table import ProgramTable
+
+
+class FakePredictor:
+    """Answers what it is told to, and remembers what it was asked and shown."""
+
+    def __init__(self, **by_model: ModelPrediction) -> None:
+        self.by_model = by_model
+        self.asked: list[Query] = []
+        self.seen: list[Observation] = []
+
+    @property
+    def source(self) -> PredictionSource:
+        return PredictionSource.BUNDLE
+
+    async def predict(self, query: Query) -> Predictions:
+        self.asked.append(query)
+        return Predictions(by_model=self.by_model, source=self.source)
+
+    def observe(self, observation: Observation) -> None:
+        self.seen.append(observation)
+
+    async def aclose(self) -> None:
+        """Hold nothing."""
+
+
+class Clock:
+    """Seconds that pass when told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+MODELS = {"small": model("small", FAST), "large": model("large", SLOW)}
+
+
+def settings(limits: Limits | None = None) -> PoolSettings:
+    return PoolSettings(
+        models=MODELS,
+        catalog=Catalog.of("assistants", MODELS.values()),
+        scheduler=Scheduler(policy=Slack(1.0, 0.1)),
+        limits=limits or Limits(),
+        bundle=BundleSource(path=None, sha256=""),
+        endpoints_file=Path("endpoints.json"),
+    )
+
+
+def director(
+    predictor: FakePredictor | None = None,
+    *,
+    small: str = "127.0.0.1:1",
+    large: str = "127.0.0.1:2",
+    ready: bool = True,
+    limits: Limits | None = None,
+) -> Director:
+    """Return a director over one endpoint each of `small` and `large`; the predictor is sure of `large`."""
+    ledger, metrics, clock, ids = Ledger(), Metrics(), Clock(), itertools.count()
+    datastore = Datastore(ledger)
+    datastore.replace(
+        [
+            Endpoint(name="small-0", address=small, model="small"),
+            Endpoint(name="large-0", address=large, model="large"),
+        ]
+    )
+    for address in (small, large) if ready else ():
+        datastore.answered(address, None)
+    made = Director(
+        pool=ActivePool(
+            settings=settings(limits),
+            predictor=predictor or FakePredictor(small=prediction(0.4), large=prediction(0.9)),
+        ),
+        datastore=datastore,
+        table=ProgramTable(new_id=lambda: f"wf-{next(ids)}"),
+        ledger=ledger,
+        metrics=metrics,
+        clock=clock,
+        wall=lambda: 1_767_225_600.0 + clock.now,
+    )
+    metrics.watch(PoolCollector(made))
+    return made

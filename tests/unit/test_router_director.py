@@ -1,0 +1,182 @@
+import json
+from dataclasses import replace
+
+import pytest
+from directors import FakePredictor, director
+from pools import prediction
+
+from chimera_router import wire
+from chimera_router.director import Director, Exchange
+from chimera_router.errors import NoEndpoints
+from chimera_router.parsing.limits import Limits
+from chimera_router.parsing.openai import Api, parse
+from chimera_router.parsing.usage import Usage
+from chimera_router.prediction.port import Observation
+from chimera_router.protocol.events import AnswerEnded, AnswerStarted, Choose
+
+pytestmark = pytest.mark.anyio
+
+TASK = {"role": "user", "content": "task"}
+LATER = [TASK, {"role": "assistant", "content": "thought"}, {"role": "user", "content": "observed"}]
+
+
+def asked(*messages: dict[str, str], pinned: str | None = None, **headers: str) -> Choose:
+    body = json.dumps({"model": "auto", "messages": messages or [TASK]}).encode()
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Choose(request=parse(Api.CHAT, body, Limits()), headers=names, pinned=pinned, subset=None)
+
+
+def metric(made: Director, name: str, **labels: str) -> float | None:
+    return made.metrics.registry.get_sample_value(name, labels)
+
+
+def in_flight(made: Director) -> int:
+    return sum(len(state.in_flight) for state in made.snapshot().endpoints)
+
+
+async def finished(made: Director, *messages: dict[str, str], tokens: int = 10) -> Exchange:
+    exchange = await made.choose(asked(*messages))
+    exchange.started(AnswerStarted(200))
+    exchange.ended(AnswerEnded(tokens, Usage(5, tokens, 2)))
+    exchange.close()
+    return exchange
+
+
+async def test_exchange_routes_to_the_model_chosen() -> None:
+    """A decision becomes a route: address, the engine's model name, the place in the queue, the headers."""
+    exchange = await director().choose(asked())
+
+    assert (exchange.route.destination, exchange.route.model) == ("127.0.0.1:2", "large")
+    assert exchange.route.priority is not None
+    assert dict(exchange.route.response_headers) == {wire.MODEL: "large", wire.WORKFLOW_ID: "wf-0"}
+
+
+async def test_decision_is_explained_on_request() -> None:
+    """With the explain header the answer carries every model's confidence, latency and verdict."""
+    exchange = await director().choose(asked(x_chimera_explain="true"))
+
+    explained = json.loads(dict(exchange.route.response_headers)[wire.DECISION])
+    assert [(each["model"], each["confidence"], each["verdict"]) for each in explained["models"]] == [
+        ("small", 0.4, "less-confident"),
+        ("large", 0.9, "chosen"),
+    ]
+    assert (explained["policy"], explained["reason"], explained["predictor"]) == ("slack", "policy", "bundle")
+
+
+async def test_in_flight_lasts_from_choice_to_close() -> None:
+    """A request weighs on its endpoint until it is closed, however it ended."""
+    made = director()
+
+    exchange = await made.choose(asked())
+    during = in_flight(made)
+    exchange.close()
+
+    assert (during, in_flight(made)) == (1, 0)
+
+
+async def test_close_without_an_end_is_counted() -> None:
+    """An exchange that breaks off is counted as unfinished and teaches nothing."""
+    predictor = FakePredictor(small=prediction(0.4), large=prediction(0.9))
+    made = director(predictor)
+
+    (await made.choose(asked())).close()
+
+    assert (metric(made, "chimera_answers_unfinished_total", model="large"), predictor.seen) == (1, [])
+
+
+async def test_outcome_teaches_predictor_and_workflow() -> None:
+    """What a stage generated reaches the predictor, and is known when the next stage is predicted."""
+    predictor = FakePredictor(small=prediction(0.4), large=prediction(0.9))
+    made = director(predictor)
+
+    await finished(made, TASK, tokens=30)
+    await finished(made, *LATER, tokens=12)
+
+    assert predictor.seen == [
+        Observation(model="large", stage=0, output_tokens=30),
+        Observation(model="large", stage=1, output_tokens=12),
+    ]
+    later = predictor.asked[1]
+    assert (later.text, later.stage, later.tokens_so_far, later.last_tokens) == ("task", 1, 30, 30)
+
+
+async def test_later_stage_stays_and_is_tallied() -> None:
+    """A conversation that goes on keeps its model though the predictor has changed its mind."""
+    predictor = FakePredictor(small=prediction(0.4), large=prediction(0.9))
+    made = director(predictor)
+    await finished(made, TASK)
+    predictor.by_model = {"small": prediction(0.9), "large": prediction(0.1)}
+
+    later = await finished(made, *LATER)
+
+    assert later.decision.model == "large"
+    assert (made.tally.stages, made.tally.later_stages, made.tally.recognised, made.tally.kept) == (2, 1, 1, 1)
+
+
+async def test_unreachable_engine_leaves_rotation_at_once() -> None:
+    """A 503 from the gateway takes the endpoint out before the next scrape, and the next request goes elsewhere."""
+    made = director()
+    first = await made.choose(asked())
+    first.started(AnswerStarted(503))
+    first.close()
+
+    second = await made.choose(asked())
+
+    assert (first.decision.model, second.decision.model) == ("large", "small")
+
+
+async def test_engines_own_error_keeps_it_in_rotation() -> None:
+    """A 500 or 429 is an answer: the engine is there."""
+    made = director()
+    for status in (429, 500):
+        exchange = await made.choose(asked())
+        exchange.started(AnswerStarted(status))
+        exchange.close()
+
+    assert all(state.ready for state in made.snapshot().endpoints)
+
+
+async def test_no_endpoint_is_refused() -> None:
+    """Without a ready endpoint nothing is reserved."""
+    made = director(ready=False)
+
+    with pytest.raises(NoEndpoints):
+        await made.choose(asked())
+
+    assert in_flight(made) == 0
+
+
+async def test_configuration_may_change_under_an_exchange() -> None:
+    """An exchange that began under the old configuration ends under it."""
+    made = director()
+    exchange = await made.choose(asked())
+
+    made.pool = replace(made.pool, predictor=FakePredictor(small=prediction(), large=prediction()))
+    exchange.ended(AnswerEnded(5, Usage()))
+    exchange.close()
+
+    assert metric(made, "chimera_answers_unfinished_total", model="large") is None
+
+
+async def test_explain_changes_nothing() -> None:
+    """Asking for a decision reserves nothing and opens no workflow."""
+    made = director()
+
+    decision = await made.explain(asked().request, None)
+
+    assert (decision.model, in_flight(made), made.workflows(), made.tally.stages) == ("large", 0, 0, 0)
+
+
+async def test_metrics_page_shows_the_pool() -> None:
+    """Requests, decisions, readiness and backlog are on the metrics page, under the pool's own names."""
+    made = director()
+    exchange = await made.choose(asked())
+    exchange.progressed(40)
+
+    assert metric(made, "chimera_requests_total", model="large") == 1
+    assert metric(made, "chimera_decisions_total", model="large", reason="policy") == 1
+    assert metric(made, "chimera_endpoint_ready", endpoint="small-0", model="small") == 1
+    assert metric(made, "chimera_in_flight_requests", endpoint="large-0", model="large") == 1
+    assert metric(made, "chimera_in_flight_tokens", endpoint="large-0", model="large") == 60
+    assert metric(made, "chimera_workflows_open") == 1
+    assert b"chimera_first_byte_seconds" in made.metrics.page()

@@ -1,0 +1,112 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from chimera_router import settings
+from chimera_router.errors import ConfigError
+from chimera_router.scheduling.policies import LeastLoaded, Policy, RoundRobin, Slack, Static
+
+COEFFICIENTS = {
+    "baseStepMs": 7.2,
+    "stepPerSequenceUs": 28.8,
+    "prefillUsPerToken": 20.5,
+    "maxNumSeqs": 256,
+    "kvTokens": "1000000",
+}
+SMALL = {"name": "small", "aliases": ["gpt-mini"], "coefficients": COEFFICIENTS, "priority": True}
+
+
+def config(**changes: object) -> str:
+    whole = {"pool": "p", "models": [SMALL], "discovery": {"file": {"path": "e.json"}}, **changes}
+    return json.dumps({key: value for key, value in whole.items() if value is not None})
+
+
+def parse(**changes: object) -> settings.PoolSettings:
+    return settings.parse(config(**changes), base=Path("/etc/chimera"))
+
+
+def test_units_become_seconds() -> None:
+    """Milliseconds and microseconds of the contract are seconds inside."""
+    coefficients = parse().models["small"].coefficients
+
+    assert (coefficients.base_step, coefficients.per_sequence, coefficients.prefill_per_token) == pytest.approx(
+        (7.2e-3, 28.8e-6, 20.5e-6)
+    )
+
+
+def test_paths_start_where_the_file_lies() -> None:
+    """Relative paths are the configuration's neighbours; absolute ones stay."""
+    relative = parse(bundle={"path": "b"})
+    absolute = parse(bundle={"path": "/b"})
+
+    assert relative.endpoints_file == Path("/etc/chimera/e.json")
+    assert (relative.bundle.path, absolute.bundle.path) == (Path("/etc/chimera/b"), Path("/b"))
+
+
+def test_defaults_stand_where_nothing_is_said() -> None:
+    """The smallest configuration serves by the paper's rule with the packaged bundle."""
+    smallest = parse()
+
+    assert (smallest.scheduler.policy, smallest.bundle.path) == (Slack(), None)
+    assert smallest.limits.max_body_bytes == 16 * 1024 * 1024
+    assert smallest.models["small"].served_name == "small"
+
+
+@pytest.mark.parametrize(
+    ("routing", "expected"),
+    [
+        ({"slack": {"slack": 0.5, "minGain": 0}}, Slack(0.5, 0.0)),
+        ({"roundRobin": {}}, RoundRobin()),
+        ({"leastLoaded": {}}, LeastLoaded()),
+        ({"static": {"model": "small"}}, Static("small")),
+    ],
+)
+def test_each_policy_can_be_chosen(routing: dict[str, object], expected: Policy) -> None:
+    """Zero is a value, not an absence."""
+    assert parse(routing=routing).scheduler.policy == expected
+
+
+def test_aging_rate_of_zero_never_ages() -> None:
+    """An explicit zero is kept."""
+    assert parse(routing={"agingRate": 0}).scheduler.aging_rate == 0
+
+
+def test_limits_override_one_by_one() -> None:
+    """A limit that is set replaces its default and no other."""
+    limits = parse(limits={"maxBodyBytes": "100"}).limits
+
+    assert (limits.max_body_bytes, limits.max_json_depth) == (100, 64)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"pool": None}, "pool: must have a name"),
+        ({"models": []}, "models: at least one"),
+        ({"models": [{**SMALL, "name": ""}]}, "must have a name"),
+        ({"models": [SMALL, SMALL]}, "names must be unique"),
+        ({"models": [SMALL, {**SMALL, "name": "other"}]}, "'gpt-mini' stands for two things"),
+        ({"models": [{**SMALL, "name": "auto"}]}, "'auto' stands for two things"),
+        ({"discovery": None}, "discovery.file.path"),
+        ({"models": [{"name": "small"}]}, "coefficients must be above zero"),
+        ({"routing": {"static": {"model": "nobody"}}}, "names no model of the pool"),
+        ({"routing": {"slack": {"slack": -1}}}, "must not be negative"),
+        ({"routing": {"agingRate": -1}}, "must not be negative"),
+        ({"modles": []}, "modles"),
+    ],
+)
+def test_broken_rule_is_named(changes: dict[str, object], rule: str) -> None:
+    """A configuration that breaks a rule is refused with the place and the rule."""
+    with pytest.raises(ConfigError, match=rule):
+        parse(**changes)
+
+
+def test_broken_file_is_named(tmp_path: Path) -> None:
+    """The refusal names the file."""
+    missing, broken = tmp_path / "missing.json", tmp_path / "broken.json"
+    broken.write_text("{")
+
+    for path in (missing, broken):
+        with pytest.raises(ConfigError, match=path.name):
+            settings.load(path)
