@@ -31,6 +31,10 @@ def compile_to(folder: Path) -> dict[Path, str]:
     }
 
 
+def _committed(path: Path) -> str:
+    return (TARGET / path).read_text() if (TARGET / path).exists() else ""
+
+
 def main() -> None:
     """Write the generated modules, or exit with 1 and their names where they differ from what is committed."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -38,7 +42,7 @@ def main() -> None:
     check = parser.parse_args().check
     with tempfile.TemporaryDirectory() as scratch:
         modules = compile_to(Path(scratch))
-    stale = [path for path, text in modules.items() if not (TARGET / path).exists() or (TARGET / path).read_text() != text]
+    stale = [path for path, text in modules.items() if _committed(path) != text]
     if check and stale:
         sys.exit(f"stale, run `make proto`: {', '.join(map(str, stale))}")
     for path in stale:

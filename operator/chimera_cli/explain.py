@@ -1,0 +1,75 @@
+"""`chimera explain`: where a request would go now, and why."""
+
+import json
+import sys
+import urllib.error
+import urllib.request
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+TIMEOUT = 10.0  # seconds; a picker decides in milliseconds
+
+FAILED, USAGE_ERROR = 1, 2
+
+
+def explain(
+    prompt: Annotated[
+        str, typer.Argument(metavar="PROMPT", help="The user's message; - reads it from standard input.")
+    ],
+    *,
+    url: Annotated[str, typer.Option(help="The picker's management address, as `chimera up` prints it.")],
+    model: Annotated[str, typer.Option(help="The model to ask for; auto asks for the full choice.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the decision as JSON.")] = False,
+) -> None:
+    """Show the decision that a new request would get now: nothing is sent to any model.
+
+    Example: chimera explain --url http://127.0.0.1:9090 "What is 17 times 23?"
+    """
+    body = {"model": model, "messages": [{"role": "user", "content": sys.stdin.read() if prompt == "-" else prompt}]}
+    try:
+        decision = _ask(f"{url.rstrip('/')}/chimera/v1/explain", body)
+    except urllib.error.HTTPError as error:
+        _fail(_message(error.read()), USAGE_ERROR if error.code < 500 else FAILED)
+    except (urllib.error.URLError, TimeoutError, ValueError):
+        _fail(f"{url}: no picker answers there", FAILED)
+    if as_json:
+        typer.echo(json.dumps(decision))
+    else:
+        Console().print(_table(decision))
+
+
+def _ask(url: str, body: dict[str, Any]) -> dict[str, Any]:
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})  # noqa: S310 - the user's own address
+    with urllib.request.urlopen(request, timeout=TIMEOUT) as response:  # noqa: S310 - same
+        decision: dict[str, Any] = json.load(response)
+        return decision
+
+
+def _message(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return "the picker refused the request"
+
+
+def _fail(sentence: str, code: int) -> NoReturn:
+    typer.echo(sentence, err=True)
+    raise typer.Exit(code)
+
+
+def _table(decision: dict[str, Any]) -> Table:
+    place = f"{decision['model']} on {decision['endpoint']}"
+    how = f"policy {decision['policy']}, reason {decision['reason']}, predictor {decision['predictor']}"
+    table = Table(title=place, caption=f"{how}, priority {decision['priority']}")
+    table.add_column("model")
+    for heading in ("confidence", "latency s", "tokens left"):
+        table.add_column(heading, justify="right")
+    table.add_column("verdict")
+    for each in decision["models"]:
+        latency = "-" if each["latency_s"] is None else f"{each['latency_s']:.2f}"
+        numbers = (f"{each['confidence']:.2f}", latency, f"{each['remaining_tokens']:.0f}")
+        table.add_row(each["model"], *numbers, each["verdict"])
+    return table
