@@ -10,14 +10,14 @@ from typing import Annotated, Any
 
 import aiohttp
 import typer
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
 from chimera_operator.api.errors import PoolError
 from chimera_operator.api.pool import HeterogeneousModelPool
 from chimera_operator.local.documents import load_pool
-from chimera_operator.local.errors import LocalError, PoolFileError, PortInUse
+from chimera_operator.local.errors import BadInputError, LocalError
 from chimera_operator.local.plan import EngineKind
 from chimera_operator.local.pool import RunningPool, serve
 
@@ -47,7 +47,7 @@ def up(
     except PoolError as error:
         failure, code = f"{pool}: {error}", USAGE_ERROR
     except LocalError as error:
-        failure, code = str(error), USAGE_ERROR if isinstance(error, PoolFileError | PortInUse) else FAILED
+        failure, code = str(error), USAGE_ERROR if isinstance(error, BadInputError) else FAILED
     if failure:
         errors.print(failure, markup=False, highlight=False)
         raise typer.Exit(code)
@@ -110,7 +110,7 @@ async def _watch_live(running: RunningPool, console: Console, *, title: str) -> 
         async with aiohttp.ClientSession() as session:
             while True:
                 with suppress(aiohttp.ClientError, TimeoutError):
-                    live.update(_table(await _status(session, running), title=title), refresh=True)
+                    live.update(_picture(await _status(session, running), title=title), refresh=True)
                 await asyncio.sleep(LIVE_SECONDS)
 
 
@@ -131,15 +131,15 @@ async def _status(session: aiohttp.ClientSession, running: RunningPool) -> dict[
         return status
 
 
-def _table(status: dict[str, Any], *, title: str) -> Table:
-    table = Table(title=title, caption=_workflows(status))
+def _picture(status: dict[str, Any], *, title: str) -> Group:
+    table = Table(title=title)
     table.add_column("model")
     for heading in ("ready", "running", "waiting", "tokens in flight", "requests"):
         table.add_column(heading, justify="right")
     for model in status["models"]:
         counts = (model[key] for key in ("running", "waiting", "in_flight_tokens", "requests"))
         table.add_row(model["model"], f"{model['ready']}/{model['endpoints']}", *(f"{count:.0f}" for count in counts))
-    return table
+    return Group(table, _workflows(status))
 
 
 def _lines(status: dict[str, Any]) -> list[str]:

@@ -26,3 +26,9 @@ def await_gone(pids: Iterable[int]) -> None:
     """Return as soon as none of the processes runs."""
     left = list(pids)
     await_that(lambda: not any(alive(pid) for pid in left))
+
+
+def children(parent: int) -> dict[int, str]:
+    """Return the command lines of a process's running children by pid."""
+    listed = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return {pid: Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ") for pid in map(int, listed) if alive(pid)}

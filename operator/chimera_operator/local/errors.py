@@ -5,11 +5,15 @@ class LocalError(Exception):
     """The pool cannot run on this machine."""
 
 
-class PoolFileError(LocalError):
+class BadInputError(LocalError):
+    """What was asked for cannot be done, on this machine or on any."""
+
+
+class PoolFileError(BadInputError):
     """The pool file cannot be read or breaks a rule; one line that begins with its path."""
 
 
-class PortInUse(LocalError):  # noqa: N818 - the field's name for it
+class PortInUse(BadInputError):  # noqa: N818 - the field's name for it
     """Somebody else listens there."""
 
     def __init__(self, port: int) -> None:

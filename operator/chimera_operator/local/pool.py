@@ -12,17 +12,21 @@ from importlib import metadata
 from pathlib import Path
 
 from chimera_operator.api.pool import HeterogeneousModelPool
-from chimera_operator.local.errors import LocalError
+from chimera_operator.local.errors import BadInputError, LocalError
 from chimera_operator.local.plan import EngineKind, LocalPlan, Ports, Site, local_plan, replica_count
 from chimera_operator.local.ports import claim, free_ports
 from chimera_operator.local.process import Child
 from chimera_operator.local.supervisor import supervise
 from chimera_operator.rendering.envoy import LOOPBACK
 
-READY_SECONDS: Mapping[EngineKind, float] = {
+ENGINE_SECONDS: Mapping[EngineKind, float] = {
     "simulator": 60.0,  # a second each, when nothing else wants the cores
     "vllm": 1800.0,  # large weights from a cold disk, then compilation
 }
+"""How long engines may take until they serve."""
+
+FRONT_SECONDS = 60.0
+"""The same for picker and Envoy; the picker loads its predictors."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,23 +86,26 @@ async def serve(
         logs: Folder that keeps the processes' logs; None keeps them for as long as the pool runs.
 
     Raises:
-        PortInUse: Somebody else listens on `port`.
+        BadInputError: A port in use, a folder that cannot be made, or a speed for real engines.
         PoolError: A model cannot be served that way.
         LocalError: A program is missing or did not come up.
     """
     if engine == "vllm" and speed != 1.0:
-        raise LocalError("speed applies to simulated engines only")
+        raise BadInputError("a speed is for simulated engines only")
     with tempfile.TemporaryDirectory(prefix="chimera-") as name:
         site = _site(pool, folder=Path(name), port=port)
         plan = local_plan(pool, site=site, speed=speed, engine=engine)
-        commands = (*plan.engines, plan.picker, plan.envoy)
         kept = _write(plan, folder=site.folder, logs=logs)
-        async with supervise(commands, logs=kept, ready_seconds=READY_SECONDS[engine]) as children:
+        # Engines first: an endpoint that is down when the picker first looks is not looked at again at once.
+        async with (
+            supervise(plan.engines, logs=kept, ready_seconds=ENGINE_SECONDS[engine]) as engines,
+            supervise((plan.picker, plan.envoy), logs=kept, ready_seconds=FRONT_SECONDS) as front,
+        ):
             yield RunningPool(
                 url=f"http://{LOOPBACK}:{site.ports.gateway}",
                 management_url=f"http://{LOOPBACK}:{site.ports.management}",
-                engines=children[:-2],
-                front=children[-2:],
+                engines=engines,
+                front=front,
             )
 
 
@@ -126,5 +133,5 @@ def _write(plan: LocalPlan, *, folder: Path, logs: Path | None) -> Path:
     try:
         kept.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise LocalError(f"{kept}: {error.strerror}") from None
+        raise BadInputError(f"{kept}: {error.strerror}") from None
     return kept

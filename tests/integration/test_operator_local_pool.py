@@ -1,0 +1,190 @@
+"""The sample pool on this machine: real Envoy, picker and simulated engines."""
+
+import asyncio
+import io
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from processes import alive, await_gone, await_that, children
+
+from chimera_operator.local.documents import load_pool, sample_pool
+from chimera_operator.local.pool import RunningPool, serve
+
+pytestmark = pytest.mark.anyio
+
+SPEED = 20.0
+MODELS = {"code-qwen-7b", "llama-3-8b", "llama-3-70b"}
+UP = "import typer; from chimera_cli.up import up; app = typer.Typer(); app.command()(up); app()"
+
+
+@pytest.fixture(scope="module")
+async def pool(anyio_backend: str) -> AsyncIterator[RunningPool]:  # noqa: ARG001 - what makes the loop
+    async with serve(load_pool(sample_pool()), speed=SPEED) as running:
+        yield running
+
+
+async def post(
+    pool: RunningPool, body: bytes, headers: Mapping[str, str] | None = None
+) -> tuple[int, Mapping[str, str], Any]:
+    async with aiohttp.ClientSession() as session:
+        url = f"{pool.url}/v1/chat/completions"
+        async with session.post(url, data=io.BytesIO(body), headers={"content-type": "application/json", **(headers or {})}) as got:
+            return got.status, got.headers, await got.json()
+
+
+def chat(model: str = "three-models") -> bytes:
+    return json.dumps({"model": model, "messages": [{"role": "user", "content": "What is 17 times 23?"}]}).encode()
+
+
+async def test_a_question_is_answered_by_a_model_of_the_pool(pool: RunningPool) -> None:
+    """A chat completion through Envoy names the model that was chosen and says it is simulated."""
+    status, headers, answer = await post(pool, chat())
+
+    assert status == 200
+    assert headers["x-chimera-model"] in MODELS
+    assert answer["choices"][0]["message"]["content"]
+    assert "simulated" in answer["system_fingerprint"]
+
+
+@pytest.mark.parametrize(("name", "model"), [("llama-3-8b", "llama-3-8b"), ("llama-3-large", "llama-3-70b")])
+async def test_a_name_or_an_alias_pins_its_model(pool: RunningPool, name: str, model: str) -> None:
+    """What the pool file calls a model is what clients may call it."""
+    status, headers, _ = await post(pool, chat(name))
+
+    assert (status, headers["x-chimera-model"]) == (200, model)
+
+
+async def test_a_body_above_the_cap_reaches_the_pickers_own_refusal(pool: RunningPool) -> None:
+    """17 MiB are not an error of Envoy's but the picker's 413, in OpenAI's shape."""
+    status, _, answer = await post(pool, b"x" * (17 << 20))
+
+    assert status == 413
+    assert answer["error"]["type"] == "invalid_request_error"
+
+
+async def test_a_body_below_the_cap_passes_whole(pool: RunningPool) -> None:
+    """1 MiB of prompt, some 260,000 tokens, goes through Envoy, picker and engine in many pieces."""
+    body = json.dumps({"model": "code-qwen-7b", "messages": [{"role": "user", "content": "word " * (1 << 18)}]})
+
+    status, _, answer = await post(pool, body.encode())
+
+    assert status == 200
+    assert answer["usage"]["prompt_tokens"] > 100_000
+
+
+async def test_a_client_cannot_choose_the_destination(pool: RunningPool) -> None:
+    """A destination header from outside is dropped: nobody connects to what it names."""
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere:
+        elsewhere.setblocking(False)
+        address = f"127.0.0.1:{elsewhere.getsockname()[1]}"
+        names = ("x-gateway-destination-endpoint", "x-gateway-destination-endpoint-subset")
+
+        status, headers, _ = await post(pool, chat(), dict.fromkeys(names, address))
+
+        assert (status, headers["x-chimera-model"] in MODELS) == (200, True)
+        with pytest.raises(BlockingIOError):
+            elsewhere.accept()
+
+
+async def test_the_picker_says_what_its_models_do(pool: RunningPool) -> None:
+    """The management interface is where the running pool says, and knows every endpoint."""
+    async with aiohttp.ClientSession() as session, session.get(f"{pool.management_url}/chimera/v1/status") as got:
+        status = await got.json()
+
+    assert {model["model"]: model["ready"] for model in status["models"]} == dict.fromkeys(MODELS, 1)
+    assert set(pool.states.values()) == {"running"}
+
+
+async def test_cancellation_leaves_no_process() -> None:
+    """A task that serves a pool and is cancelled takes every process with it."""
+    serving: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+
+    async def work() -> None:
+        async with serve(load_pool(sample_pool()), speed=SPEED) as running:
+            serving.set_result(list(running.pids.values()))
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(work())
+    pids = await serving
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert len(pids) == 5
+    assert not any(map(alive, pids))
+
+
+@contextmanager
+def up(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start `chimera up` with the sample; yield the process and what it printed until it served."""
+    arguments = [sys.executable, "-c", UP, str(sample_pool()), "--port", "0", "--speed", str(SPEED), *options]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield process, _until_serving(process)
+        finally:
+            process.kill()
+
+
+def _until_serving(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    printed = ""
+    for line in process.stdout:
+        printed += line
+        if line.startswith("Ctrl-C"):
+            return printed
+    pytest.fail(f"it never served: {process.communicate()}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_wish_to_stop_is_a_clean_end(number: signal.Signals, tmp_path: Path) -> None:
+    """Ctrl-C or SIGTERM: exit 0, no word on stderr, no process left, the logs where they were asked for."""
+    with up("--logs", str(tmp_path)) as (process, printed):
+        started = children(process.pid)
+        process.send_signal(number)
+        _, errors = process.communicate()
+
+    assert (process.returncode, errors) == (0, "")
+    assert "simulated engines" in printed
+    assert "curl http://127.0.0.1:" in printed
+    assert not any(map(alive, started))
+    assert {log.name for log in tmp_path.iterdir()} >= {"picker.log", "envoy.log", "llama-3-8b-0.log"}
+
+
+def test_a_lost_engine_is_told_and_a_lost_picker_is_the_end() -> None:
+    """The pool serves on without an engine; without the picker everything stops and the exit code is 1."""
+    with up() as (process, _):
+        started = children(process.pid)
+        _kill(started, "llama-3-8b")
+        assert process.stdout
+        assert any(line.startswith("llama-3-8b-0 killed by SIGKILL") for line in process.stdout)
+        _kill(started, "chimera_router")
+        _, errors = process.communicate()
+
+    assert process.returncode == 1
+    assert errors.startswith("picker killed by SIGKILL")
+    assert not any(map(alive, started))
+
+
+def test_a_killed_parent_leaves_no_process() -> None:
+    """After SIGKILL of `chimera up` every engine, the picker and Envoy are gone."""
+    with up() as (process, _):
+        started = children(process.pid)
+        assert len(started) == 5
+        process.kill()
+        await_gone(started)
+
+
+def _kill(started: dict[int, str], word: str) -> None:
+    (pid,) = [pid for pid, command in started.items() if word in command]
+    os.kill(pid, signal.SIGKILL)
+    await_that(lambda: not alive(pid))
