@@ -1,0 +1,96 @@
+"""The management pages over real HTTP."""
+
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import ClientSession
+from aiohttp.test_utils import TestClient, TestServer
+from directors import director
+from prometheus_client.parser import text_string_to_metric_families
+
+from chimera_router import management
+from chimera_router.errors import ConfigError
+from chimera_router.management import Management
+
+pytestmark = pytest.mark.anyio
+
+ASK = {"model": "auto", "messages": [{"role": "user", "content": "hi"}]}
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[TestClient]:
+    pages = Management(director(), ready=lambda: True)
+    async with TestClient(TestServer(pages.app())) as opened:
+        yield opened
+
+
+async def test_explain_shows_the_decision(client: TestClient) -> None:
+    """A chat body posted to explain gets the decision, with a verdict for each model."""
+    async with client.post("/chimera/v1/explain", json=ASK) as response:
+        decision = await response.json()
+
+    assert (decision["model"], [each["verdict"] for each in decision["models"]]) == (
+        "large",
+        ["less-confident", "chosen"],
+    )
+
+
+@pytest.mark.parametrize(("data", "status"), [("no json", 400), (json.dumps({**ASK, "model": "x"}), 404)])
+async def test_explain_refuses_as_the_picker_would(client: TestClient, data: str, status: int) -> None:
+    """A body that the picker would refuse is refused here in the same shape."""
+    async with client.post("/chimera/v1/explain", data=data) as response:
+        assert (response.status, set((await response.json())["error"])) == (
+            status,
+            {"message", "type", "param", "code"},
+        )
+
+
+async def test_status_counts_models_and_workflows(client: TestClient) -> None:
+    """The status page has what the live table shows."""
+    async with client.get("/chimera/v1/status") as response:
+        status = await response.json()
+
+    assert (status["pool"], status["policy"], status["predictor"]) == ("assistants", "slack", "bundle")
+    assert status["workflows"] == {"open": 0, "stages": 0, "later_stages": 0, "recognised": 0, "kept": 0}
+    assert status["models"][0] == {
+        "model": "small",
+        "endpoints": 1,
+        "ready": 1,
+        "running": 0,
+        "waiting": 0,
+        "in_flight": 0,
+        "in_flight_tokens": 0,
+        "requests": 0,
+    }
+
+
+async def test_metrics_page_is_prometheus(client: TestClient) -> None:
+    """The page parses, and every name carries the project's prefix."""
+    async with client.get("/metrics") as response:
+        families = list(text_string_to_metric_families(await response.text()))
+
+    assert families
+    assert all(family.name.startswith("chimera_") for family in families)
+
+
+@pytest.mark.parametrize(("ready", "status"), [(True, 200), (False, 503)])
+async def test_readiness_follows_the_picker(ready: bool, status: int) -> None:  # noqa: FBT001 - a row of the table
+    """The readiness page says what the picker says."""
+    pages = Management(director(), ready=lambda: ready)
+    async with TestClient(TestServer(pages.app())) as client, client.get("/readyz") as response:
+        assert response.status == status
+
+
+async def test_taken_port_is_named() -> None:
+    """A management port that somebody else has is refused by name."""
+    pages = Management(director(), ready=lambda: True)
+    runner = await management.serve(pages, host="127.0.0.1", port=0)
+    port = runner.addresses[0][1]
+
+    with pytest.raises(ConfigError, match=f"127.0.0.1:{port}"):
+        await management.serve(pages, host="127.0.0.1", port=port)
+
+    async with ClientSession() as http, http.get(f"http://127.0.0.1:{port}/readyz") as response:
+        assert response.status == 200
+    await runner.cleanup()
