@@ -151,9 +151,8 @@ class Engine:
         # As in vLLM, a step that had to preempt admits nobody.
         preempted = self._make_room(now)
         uncached = 0 if preempted else self._admit(now)
+        self._cache.shrink(self._coefficients.kv_tokens - self._held - len(self._running))
         self._stretch = self._planned(now, uncached=uncached, steady=not (preempted or self._prefilling))
-        reserved = self._stretch.steps * len(self._running) if self._stretch else 0
-        self._cache.shrink(self._coefficients.kv_tokens - self._held - reserved)
 
     def _planned(self, now: float, *, uncached: int, steady: bool) -> Stretch | None:
         """Return the next stretch: one step where prompts are computed or room was made, else all until a change."""
@@ -161,7 +160,7 @@ class Engine:
             return None
         batch = len(self._running)
         step = self._coefficients.step(batch) + self._coefficients.prefill_per_token * uncached
-        room = (self._coefficients.kv_tokens - self._held) // batch
+        room = (self._coefficients.kv_tokens - self._held - self._cache.tokens) // batch
         return Stretch(now, step, min(room, min(self._ending) - self._steps) if steady else 1)
 
     def _end_stretch(self, stretch: Stretch) -> None:
