@@ -13,6 +13,7 @@ import typer
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from chimera_operator.api.errors import PoolError
 from chimera_operator.api.pool import HeterogeneousModelPool
@@ -39,7 +40,6 @@ def up(
     logs: Annotated[Path | None, typer.Option(file_okay=False, help="Folder that keeps the processes' logs.")] = None,
 ) -> None:
     """Serve a pool on this machine until Ctrl-C: Envoy, the endpoint picker and one engine for each replica."""
-    errors = Console(stderr=True, soft_wrap=True)
     try:
         document = load_pool(pool)
         serving = serve(document, port=port, engine=engine, speed=speed, logs=logs)
@@ -49,7 +49,7 @@ def up(
     except LocalError as error:
         failure, code = str(error), USAGE_ERROR if isinstance(error, BadInputError) else FAILED
     if failure:
-        errors.print(failure, markup=False, highlight=False)
+        typer.echo(failure, err=True)
         raise typer.Exit(code)
 
 
@@ -68,11 +68,11 @@ async def _show(
     serving: AbstractAsyncContextManager[RunningPool], pool: HeterogeneousModelPool, engine: EngineKind
 ) -> str:
     """Show the pool while it serves; return the sentence about what ended it."""
-    console = Console(soft_wrap=True)
+    console = Console()
     kind = "simulated" if engine == "simulator" else "vLLM"
     console.print(f"Starting {kind} engines for {', '.join(model.name for model in pool.spec.models)} …")
     async with serving as running:
-        console.print(_welcome(pool, running.url), markup=False, highlight=False)
+        console.print(_welcome(pool, running.url), markup=False, highlight=False, soft_wrap=True)
         async with asyncio.TaskGroup() as group:
             tasks = (
                 group.create_task(_watch(running, console, title=f"{pool.metadata.name}, {kind} engines")),
@@ -95,7 +95,9 @@ def _welcome(pool: HeterogeneousModelPool, url: str) -> str:
 
 async def _report_losses(running: RunningPool, console: Console) -> None:
     async for loss in running.lost_engines():
-        console.print(f"{loss}; requests go to the others", markup=False, highlight=False)
+        left = sum(engine.state == "running" for engine in running.engines)
+        line = f"{loss}; {left} of {len(running.engines)} engines serve on"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 async def _watch(running: RunningPool, console: Console, *, title: str) -> None:
@@ -119,7 +121,7 @@ async def _watch_plain(running: RunningPool, console: Console) -> None:
         while True:
             with suppress(aiohttp.ClientError, TimeoutError):
                 for line in _lines(await _status(session, running)):
-                    console.print(line, markup=False, highlight=False)
+                    console.print(line, markup=False, highlight=False, soft_wrap=True)
             await asyncio.sleep(PLAIN_SECONDS)
 
 
@@ -139,7 +141,7 @@ def _picture(status: dict[str, Any], *, title: str) -> Group:
     for model in status["models"]:
         counts = (model[key] for key in ("running", "waiting", "in_flight_tokens", "requests"))
         table.add_row(model["model"], f"{model['ready']}/{model['endpoints']}", *(f"{count:.0f}" for count in counts))
-    return Group(table, _workflows(status))
+    return Group(table, *map(Text, _totals(status)))
 
 
 def _lines(status: dict[str, Any]) -> list[str]:
@@ -148,13 +150,15 @@ def _lines(status: dict[str, Any]) -> list[str]:
         f"{model['waiting']} waiting, {model['in_flight_tokens']:.0f} tokens in flight, {model['requests']} requests"
         for model in status["models"]
     ]
-    return [*models, _workflows(status)]
+    return [*models, *_totals(status)]
 
 
-def _workflows(status: dict[str, Any]) -> str:
+def _totals(status: dict[str, Any]) -> list[str]:
     seen = status["workflows"]
-    return (
-        f"workflows: {seen['open']} open, {seen['later_stages']} later stages, "
-        f"{seen['recognised']} recognised without header, {seen['kept']} kept on their model; "
-        f"policy {status['policy']}, predictor {status['predictor']}"
-    )
+    return [
+        (
+            f"workflows: {seen['open']} open; {seen['later_stages']} later stages, "
+            f"{seen['recognised']} recognised without a header, {seen['kept']} kept on their model"
+        ),
+        f"policy {status['policy']}, predictor {status['predictor']}",
+    ]

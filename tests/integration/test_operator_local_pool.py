@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -38,7 +39,9 @@ async def post(
 ) -> tuple[int, Mapping[str, str], Any]:
     async with aiohttp.ClientSession() as session:
         url = f"{pool.url}/v1/chat/completions"
-        async with session.post(url, data=io.BytesIO(body), headers={"content-type": "application/json", **(headers or {})}) as got:
+        async with session.post(
+            url, data=io.BytesIO(body), headers={"content-type": "application/json", **(headers or {})}
+        ) as got:
             return got.status, got.headers, await got.json()
 
 
@@ -105,52 +108,66 @@ async def test_the_picker_says_what_its_models_do(pool: RunningPool) -> None:
     assert set(pool.states.values()) == {"running"}
 
 
-async def test_cancellation_leaves_no_process() -> None:
-    """A task that serves a pool and is cancelled takes every process with it."""
-    serving: asyncio.Future[list[int]] = asyncio.get_running_loop().create_future()
+async def test_cancellation_leaves_no_process_and_no_file() -> None:
+    """A task that serves a pool and is cancelled takes every process and its private folder with it."""
+    serving: asyncio.Future[RunningPool] = asyncio.get_running_loop().create_future()
 
     async def work() -> None:
         async with serve(load_pool(sample_pool()), speed=SPEED) as running:
-            serving.set_result(list(running.pids.values()))
+            serving.set_result(running)
             await asyncio.Event().wait()
 
     task = asyncio.create_task(work())
-    pids = await serving
+    running = await serving
+    folder = running.engines[0].log.parent
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
 
-    assert len(pids) == 5
-    assert not any(map(alive, pids))
+    assert len(running.pids) == 5
+    assert not any(map(alive, running.pids.values()))
+    assert not folder.exists()
 
 
 @contextmanager
-def up(*options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Start `chimera up` with the sample; yield the process and what it printed until it served."""
+def up(*options: str, until: str = "Ctrl-C") -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start `chimera up` with the sample; yield the process and what it printed up to a line that starts so."""
     arguments = [sys.executable, "-c", UP, str(sample_pool()), "--port", "0", "--speed", str(SPEED), *options]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
-            yield process, _until_serving(process)
+            yield process, _printed(process, until)
         finally:
             process.kill()
 
 
-def _until_serving(process: subprocess.Popen[str]) -> str:
+def _printed(process: subprocess.Popen[str], until: str) -> str:
     assert process.stdout
     printed = ""
     for line in process.stdout:
         printed += line
-        if line.startswith("Ctrl-C"):
+        if line.startswith(until):
             return printed
-    pytest.fail(f"it never served: {process.communicate()}")
+    pytest.fail(f"it never got there: {process.communicate()}")
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_wish_to_stop_is_a_clean_end(number: signal.Signals, tmp_path: Path) -> None:
-    """Ctrl-C or SIGTERM: exit 0, no word on stderr, no process left, the logs where they were asked for."""
+def test_ctrl_c_while_engines_start_is_a_clean_end() -> None:
+    """Exit 0, no word on stderr, no process left."""
+    with up(until="Starting") as (process, _):
+        await_that(lambda: len(children(process.pid)) == 3)
+        started = children(process.pid)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate()
+
+    assert (process.returncode, errors) == (0, "")
+    assert not any(map(alive, started))
+
+
+def test_sigterm_while_serving_is_a_clean_end(tmp_path: Path) -> None:
+    """Exit 0, no word on stderr, no process left, the logs where they were asked for."""
     with up("--logs", str(tmp_path)) as (process, printed):
         started = children(process.pid)
-        process.send_signal(number)
+        process.send_signal(signal.SIGTERM)
         _, errors = process.communicate()
 
     assert (process.returncode, errors) == (0, "")
@@ -166,7 +183,7 @@ def test_a_lost_engine_is_told_and_a_lost_picker_is_the_end() -> None:
         started = children(process.pid)
         _kill(started, "llama-3-8b")
         assert process.stdout
-        assert any(line.startswith("llama-3-8b-0 killed by SIGKILL") for line in process.stdout)
+        assert "llama-3-8b-0 killed by SIGKILL; 2 of 3 engines serve on\n" in process.stdout
         _kill(started, "chimera_router")
         _, errors = process.communicate()
 

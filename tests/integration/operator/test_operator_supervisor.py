@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import stand_in
-from processes import alive, await_gone
+from processes import alive, await_gone, await_that
 
 from chimera_operator.local.errors import NotReady
 from chimera_operator.local.plan import Command
@@ -62,6 +62,23 @@ async def test_cancellation_leaves_nothing(tmp_path: Path) -> None:
         await task
 
     assert not any(map(alive, pids))
+
+
+async def test_cancellation_before_all_are_ready_leaves_nothing(tmp_path: Path) -> None:
+    """Who gives up while the children come up has none left either."""
+
+    async def work() -> None:
+        async with supervise([command("a", "family", "busy")], logs=tmp_path, ready_seconds=20):
+            pytest.fail("it only answers 503")
+
+    task = asyncio.create_task(work())
+    log = tmp_path / "a.log"
+    await asyncio.to_thread(await_that, lambda: log.exists() and log.read_text().endswith("\n"))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    await_gone([int(log.read_text())])
 
 
 async def test_a_child_that_cannot_start_is_named_with_its_last_words(tmp_path: Path) -> None:

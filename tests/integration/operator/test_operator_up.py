@@ -151,7 +151,7 @@ async def test_the_models_are_shown(terminal: bool) -> None:  # noqa: FBT001 - a
         "678",
         "90",
         "7 later stages",
-        "5 recognised without header",
+        "5 recognised without a header",
         "6 kept on their model",
     ):
         assert words in shown
