@@ -1,0 +1,207 @@
+"""The manifest of a bundle, `bundle.json`: written by the export, read by the router, defined once."""
+
+from typing import Annotated
+
+import msgspec
+
+from chimera_training.features import length_features
+
+FORMAT_VERSION = 1
+MANIFEST = "bundle.json"
+
+# Graphs of a bundle: name of the file, and what it computes.
+TEXT = "text.onnx"  # text (n, 1) → confidence (n, models), domains (n, domains), difficulty (n, 1)
+STAGE_TOKENS = "stage_tokens.onnx"  # features (rows, columns) → log(1 + tokens of this request), median
+REMAINING_TOKENS = "remaining_tokens.onnx"  # the same of the rest of the workflow, this request included
+REMAINING_TOKENS_HIGH = "remaining_tokens_high.onnx"  # the same at the .9 quantile, before `high_shift`
+GRAPHS = (TEXT, STAGE_TOKENS, REMAINING_TOKENS, REMAINING_TOKENS_HIGH)
+
+TEXT_INPUT = "text"
+CONFIDENCE_OUTPUT = "confidence"
+DOMAINS_OUTPUT = "domains"
+DIFFICULTY_OUTPUT = "difficulty"
+LENGTH_INPUT = "features"
+LENGTH_OUTPUT = "log_tokens"
+
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Size = Annotated[float, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Digest = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Name = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class TrainedModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One model of the training data, and so one column of the confidences.
+
+    Attributes:
+        name: As the training data names it.
+        family: Model family, such as `llama-3`.
+        parameters_b: Total parameters in billions; 0 where not published.
+        general_score: Chance of a right answer, averaged over the domains at average difficulty.
+        ability: In logits, over the average model.
+        stage_verbosity: log(1 + tokens) of its answers, over other models' at the same task and stage.
+        remaining_verbosity: The same of all tokens its workflows still need.
+    """
+
+    name: Name
+    family: str
+    parameters_b: Size
+    general_score: Share
+    ability: float
+    stage_verbosity: float
+    remaining_verbosity: float
+
+    def traits(self) -> tuple[float, float, float]:
+        """Return the values of `features.TRAIT_FEATURES`, in order."""
+        return (self.ability, self.stage_verbosity, self.remaining_verbosity)
+
+
+class FeatureSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How features were made; the router refuses a bundle made otherwise than it makes them.
+
+    Attributes:
+        encoder: Kind of text encoder inside the text graph: `tfidf`.
+        head_characters: Kept of the beginning of a long text.
+        tail_characters: Kept of its end.
+        length: Columns of the length trees' input, in order.
+        high_shift: Added to the .9 quantile, in log(1 + tokens), so that it covers .9 of new tasks (split conformal).
+    """
+
+    encoder: Name
+    head_characters: Count
+    tail_characters: Count
+    length: tuple[Name, ...]
+    high_shift: float
+
+
+class TrainingData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the bundle was trained on.
+
+    Attributes:
+        files: sha256 of every data file.
+        held_out_share: Share of tasks kept out of training, on which the figures were measured.
+        tasks: Tasks it was trained on.
+        outcomes: Right or wrong answers it was trained on.
+        calls: Recorded lengths it was trained on.
+    """
+
+    files: dict[str, Digest]
+    held_out_share: Share
+    tasks: Count
+    outcomes: Count
+    calls: Count
+
+
+class ConfidenceFigures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How well confidences told right from wrong on held-out tasks.
+
+    Attributes:
+        task_set: Task set, or `prompts`, `workflows`, `all`.
+        tasks: Held-out tasks.
+        outcomes: Held-out answers.
+        auc: Area under the ROC curve, the mean over models with both right and wrong answers.
+        brier: Mean squared error of the confidence.
+        brier_constant: The same if every model's own success rate in the task set were the confidence.
+        calibration_error: Expected calibration error over ten equal bins.
+    """
+
+    task_set: Name
+    tasks: Count
+    outcomes: Count
+    auc: Share | None
+    brier: Share
+    brier_constant: Share
+    calibration_error: Share
+
+
+class LengthFigures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How well lengths were predicted on held-out tasks.
+
+    Attributes:
+        task_set: Task set, or `prompts`, `workflows`, `workflows at stage 0`, `all`.
+        target: `stage` or `remaining`.
+        calls: Held-out calls.
+        spearman: Rank correlation of prediction and truth; None where either is the same throughout.
+        kendall: Kendall's tau-b of the same.
+        mean_error: Mean absolute error of the median, in tokens.
+        mean_tokens: Mean of the truth, in tokens.
+        coverage: Share of truths at or below the .9 quantile; None for `stage`, which has none.
+    """
+
+    task_set: Name
+    target: Name
+    calls: Count
+    spearman: float | None
+    kendall: float | None
+    mean_error: Size
+    mean_tokens: Size
+    coverage: Share | None
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All held-out figures of a bundle."""
+
+    confidence: tuple[ConfidenceFigures, ...]
+    length: tuple[LengthFigures, ...]
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`bundle.json`.
+
+    Attributes:
+        format_version: Of this schema; only `FORMAT_VERSION` is read.
+        written_by: Program and version.
+        domains: Kinds of task the text graph tells apart, in the order of its output.
+        models: In the order of the confidences.
+        features: How the inputs of the graphs are made.
+        training: What it was trained on.
+        figures: How good it was on what it had not seen.
+        files: sha256 of every graph.
+    """
+
+    format_version: int
+    written_by: str
+    domains: tuple[Name, ...]
+    models: tuple[TrainedModel, ...]
+    features: FeatureSettings
+    training: TrainingData
+    figures: Figures
+    files: dict[str, Digest]
+
+
+class UnknownVersion(ValueError):  # noqa: N818 - the rule it breaks, not the kind of exception
+    """The manifest has another format version than this program reads."""
+
+
+class _Version(msgspec.Struct):
+    format_version: int
+
+
+def encode(manifest: Manifest) -> bytes:
+    """Return the text of `bundle.json`: the same bytes for equal values."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+
+
+def decode(text: bytes) -> Manifest:
+    """Read `bundle.json`.
+
+    Raises:
+        UnknownVersion: Another version wrote it.
+        ValueError: It breaks the schema or contradicts itself; the text names the field and the rule.
+    """
+    version = msgspec.json.decode(text, type=_Version).format_version
+    if version != FORMAT_VERSION:
+        raise UnknownVersion(f"format version {version} is not {FORMAT_VERSION}, the one that this program reads")
+    manifest = msgspec.json.decode(text, type=Manifest)
+    _check_consistency(manifest)
+    return manifest
+
+
+def _check_consistency(manifest: Manifest) -> None:
+    names = [model.name for model in manifest.models]
+    if not names or len(set(names)) != len(names):
+        raise ValueError("`models` must hold at least one model, and no name twice")
+    if manifest.features.length != length_features(manifest.domains):
+        raise ValueError("`features.length` must be the features that this program computes for `domains`, in order")
+    if set(manifest.files) != set(GRAPHS):
+        raise ValueError(f"`files` must name {', '.join(GRAPHS)} and no other")

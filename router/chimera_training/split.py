@@ -1,0 +1,49 @@
+"""Which tasks train and which are held out: by a digest of the task's id, the same on every machine and for every file.
+
+Whoever measures a bundle, or replays workflows through it, takes held-out tasks: the bundle has not seen their answers.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Enough held-out tasks that an AUC over a small set (230 agent tasks) has a standard error near 0.05; the rest trains.
+HELD_OUT_SHARE = 0.3
+
+# Characters: below this, one text beginning another ("Hello") says nothing about the two being one task.
+SHORTEST_TWIN = 40
+
+
+def held_out(task_id: str) -> bool:
+    """Tell whether a task, named by `task_id` or `prompt_id`, is kept out of training."""
+    return _unit("held-out", task_id) < HELD_OUT_SHARE
+
+
+def fold(task_id: str, folds: int) -> int:
+    """Return the fold, 0 to `folds - 1`, that a training task belongs to."""
+    return int(_unit("fold", task_id) * folds)
+
+
+def _unit(salt: str, task_id: str) -> float:
+    digest = hashlib.sha256(f"{salt}/{task_id}".encode()).digest()
+    return int.from_bytes(digest[:6]) / 2**48  # 48 bits: exact in a float and never rounded up to 1
+
+
+def leaks(texts: Sequence[str], held: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mark the training tasks that repeat a held-out one under another id: one text begins or equals the other.
+
+    Benchmarks borrow from each other: MINT took questions of GSM8K and added a line on the format of the answer.
+    """
+    order = sorted(range(len(texts)), key=texts.__getitem__)
+    # In sorted order all texts that begin with the same text stand right behind it.
+    cluster = np.zeros(len(texts), dtype=np.int64)
+    root = ""
+    for before, after in pairwise([order[0], *order] if order else []):
+        same = len(root) >= SHORTEST_TWIN and texts[after].startswith(root)
+        root = root if same else texts[after]
+        cluster[after] = cluster[before] if same else cluster[before] + 1
+    tainted = np.bincount(cluster, held, minlength=1) > 0
+    return tainted[cluster] & ~held
