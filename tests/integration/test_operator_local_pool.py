@@ -9,6 +9,8 @@ import socket
 import stat
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -178,12 +180,13 @@ def test_sigterm_while_serving_is_a_clean_end(tmp_path: Path) -> None:
 
 
 def test_a_lost_engine_is_told_and_a_lost_picker_is_the_end() -> None:
-    """The pool serves on without an engine; without the picker everything stops and the exit code is 1."""
-    with up() as (process, _):
+    """Without an engine the pool serves on, save what is pinned to it; without the picker it ends, with exit code 1."""
+    with up() as (process, printed):
         started = children(process.pid)
         _kill(started, "llama-3-8b")
         assert process.stdout
         assert "llama-3-8b-0 killed by SIGKILL; 2 of 3 engines serve on\n" in process.stdout
+        assert _refusal(printed, "llama-3-8b") == (503, "server_error")
         _kill(started, "chimera_router")
         _, errors = process.communicate()
 
@@ -199,6 +202,17 @@ def test_a_killed_parent_leaves_no_process() -> None:
         assert len(started) == 5
         process.kill()
         await_gone(started)
+
+
+def _refusal(printed: str, model: str) -> tuple[int, str]:
+    """Return the status and the error type of a chat with a model, on the pool whose URL was printed."""
+    url = next(word for word in printed.split() if word.startswith("http://"))
+    headers = {"content-type": "application/json"}
+    question = urllib.request.Request(f"{url}/v1/chat/completions", data=chat(model), headers=headers)  # noqa: S310 - http on loopback
+    with pytest.raises(urllib.error.HTTPError) as refused, urllib.request.urlopen(question):  # noqa: S310 - http on loopback
+        pytest.fail("its engine is gone")
+    with refused.value as reply:
+        return reply.code, json.load(reply)["error"]["type"]
 
 
 def _kill(started: dict[int, str], word: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 import stand_in
 from processes import alive, await_gone, await_that
 
+from chimera_operator.local import launch
 from chimera_operator.local.errors import NotReady
 from chimera_operator.local.plan import Command
 from chimera_operator.local.ports import free_ports
@@ -136,6 +137,24 @@ async def test_the_log_shows_the_last_lines_only(tmp_path: Path) -> None:
     child.log.write_text("\n".join(f"line {n}" for n in range(100)))
 
     assert child.tail() == "line 97 | line 98 | line 99"
+
+
+def test_who_has_lost_its_parent_starts_nothing() -> None:
+    """A program whose parent died before the wish to die with it could be made is not started."""
+    arguments = [sys.executable, launch.__file__, "1", "/bin/echo", "started"]
+
+    result = subprocess.run(arguments, capture_output=True, text=True, check=False)
+
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_a_program_is_started_with_its_own_arguments() -> None:
+    """The launcher turns into the program and leaves no trace of itself."""
+    arguments = [sys.executable, launch.__file__, str(os.getpid()), "/bin/echo", "-n", "a  b"]
+
+    result = subprocess.run(arguments, capture_output=True, text=True, check=False)
+
+    assert (result.returncode, result.stdout, result.stderr) == (0, "a  b", "")
 
 
 PARENT = """

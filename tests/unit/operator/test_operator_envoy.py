@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from chimera_operator.rendering.engine import VLLM_ENV
 from chimera_operator.rendering.envoy import bootstrap
 from chimera_router import wire
 
@@ -111,3 +112,19 @@ def test_no_circuit_breaker_stands_below_what_agents_hold_open(name: str) -> Non
     (thresholds,) = cluster(name)["circuit_breakers"]["thresholds"]
 
     assert min(thresholds.values()) >= 5000
+
+
+def test_an_engine_that_breaks_off_is_told_in_openais_shape() -> None:
+    """Envoy's own words about an upstream are replaced; the picker's refusals carry no such flag and pass untouched."""
+    ((mapper,),) = values(RENDERED, "mappers")
+
+    assert set(mapper["body_format_override"]["json_format"]["error"]) == {"message", "type", "param", "code"}
+    assert {"UF", "UC", "UH"} <= set(mapper["filter"]["response_flag_filter"]["flags"])
+    assert set(mapper["filter"]) == {"response_flag_filter"}
+
+
+def test_an_engine_never_closes_a_connection_that_envoy_still_counts_on() -> None:
+    """Idle connections end on Envoy's side, before vLLM's keep-alive does."""
+    (idle,) = values(cluster("engines"), "idle_timeout")
+
+    assert float(idle.removesuffix("s")) < float(VLLM_ENV["VLLM_HTTP_TIMEOUT_KEEP_ALIVE"])

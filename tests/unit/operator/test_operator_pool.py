@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 from pool_documents import model_document, pool_document
+from pydantic import ValidationError
 
 from chimera_operator.api.errors import PoolError
 from chimera_operator.api.parse import parse_pool
-from chimera_operator.api.pool import HeterogeneousModelPool
+from chimera_operator.api.pool import Gateway, HeterogeneousModelPool, ParentRef
 
 
 def small_with(**fields: Any) -> dict[str, Any]:
@@ -185,6 +186,52 @@ def test_a_models_list_replaces_the_default_list() -> None:
 
     assert [card.class_ for card in small.accelerators] == ["nvidia-h100", "nvidia-h200"]
     assert [card.class_ for card in large.accelerators] == ["nvidia-a40"]
+
+
+def test_a_pool_is_never_changed() -> None:
+    """Who holds a pool may rely on it: every part refuses to be altered."""
+    pool = parse_pool(pool_document())
+
+    for part, field in ((pool, "kind"), (pool.spec, "routing"), (pool.spec.models[0].engine, "args")):
+        with pytest.raises(ValidationError):
+            setattr(part, field, None)
+
+
+def test_what_is_left_out_has_its_documented_default() -> None:
+    """A model of a name alone, and a pool without routing, picker or gateway."""
+    pool = parse_pool(pool_document({"name": "bare"}))
+    (bare,) = pool.spec.models
+
+    assert (bare.engine.max_num_seqs, bare.engine.priority_scheduling, bare.scaling.replicas) == (256, False, 1)
+    assert (bare.source, bare.coefficients, bare.accelerators, bare.aliases) == (None, None, (), ())
+    assert (pool.spec.routing.policy, pool.spec.routing.slack, pool.spec.routing.min_gain) == ("Slack", None, None)
+    assert (pool.spec.picker.replicas, pool.spec.picker.failure_mode, pool.spec.gateway) == (2, "FailClose", None)
+
+
+SOURCES = {
+    "hub": {"huggingFace": {"repo": "org/x", "revision": "main", "tokenSecretRef": {"name": "hf"}}},
+    "volume": {"pvc": {"claimName": "weights", "path": "llama"}},
+    "bucket": {"s3": {"uri": "s3://models/llama"}},
+    "image": {"image": {"reference": "registry/weights@sha256:0", "path": "/weights"}},
+}
+
+
+@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+def test_each_source_is_typed(source: dict[str, Any]) -> None:
+    """Every kind of source is read, and written out again as it came."""
+    (model,) = parse_pool(small_with(source=source)).spec.models
+
+    assert model.source
+    assert model.source.model_dump(by_alias=True, exclude_none=True) == source
+
+
+def test_the_gateway_is_typed() -> None:
+    """Parents and host names of the route arrive."""
+    gateway = {"parentRefs": [{"name": "inference", "namespace": "gateways"}], "hostnames": ["llm.example.com"]}
+
+    assert parse_pool(pool_document(gateway=gateway)).spec.gateway == Gateway(
+        parentRefs=(ParentRef(name="inference", namespace="gateways"),), hostnames=("llm.example.com",)
+    )
 
 
 def test_what_kubernetes_keeps_in_metadata_is_let_be() -> None:
