@@ -101,24 +101,25 @@ def main() -> None:
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
-    stop = asyncio.Event()
+    stop, serving = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         picker, scraper = await stack.enter_async_context(_picker(arguments.config))
+        pages = management.Management(picker.director, ready=lambda: serving.is_set() and not stop.is_set())
+        runner = await management.serve(pages, host=arguments.host, port=arguments.management_port)
+        stack.push_async_callback(runner.cleanup)
         server = Server(
             Servicer(picker.director),
             address=f"{arguments.host}:{arguments.grpc_port}",
             certificates=arguments.cert_path,
         )
-        pages = management.Management(picker.director, ready=lambda: not stop.is_set())
+        stack.push_async_callback(server.stop, arguments.drain)
         await scraper.scrape()
         await server.start()
-        runner = await management.serve(pages, host=arguments.host, port=arguments.management_port)
-        stack.push_async_callback(runner.cleanup)
-        _log.info("serving", grpc_port=arguments.grpc_port, management_port=arguments.management_port)
+        serving.set()
+        _log.info("serving", grpc_port=server.port, management_port=arguments.management_port)
         await _until(stop, scraper, picker)
-        await server.stop(arguments.drain)
 
 
 @asynccontextmanager
