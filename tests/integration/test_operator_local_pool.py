@@ -132,11 +132,47 @@ async def test_cancellation_leaves_no_process_and_no_file() -> None:
     assert not folder.exists()
 
 
+VLLM = """#!{python}
+import argparse, os, sys
+parser = argparse.ArgumentParser()
+parser.add_argument("command", choices=["serve"])
+parser.add_argument("model")
+parser.add_argument("--served-model-name", nargs="+")
+for flag in ("host", "port", "revision", "scheduling-policy", "max-num-seqs", "shutdown-timeout"):
+    parser.add_argument(f"--{{flag}}")
+for kind in ("tensor", "pipeline", "data"):
+    parser.add_argument(f"--{{kind}}-parallel-size", type=int)
+asked = parser.parse_args()
+command = [sys.executable, "-m", "chimera_bench.engine", "--port", asked.port, "--max-num-seqs", asked.max_num_seqs]
+for name in asked.served_model_name:
+    command += ["--served-model-name", name]
+command += ["--kv-tokens=100000", "--base-step-ms=0.1", "--step-per-sequence-us=0", "--prefill-us-per-token=0"]
+os.execv(sys.executable, command)
+"""
+
+
+async def test_real_engines_are_started_by_vllms_own_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`vllm serve` of the path gets arguments in vLLM's spelling; a stand-in for it takes them and serves."""
+    command = tmp_path / "vllm"
+    command.write_text(VLLM.format(python=sys.executable))
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    async with serve(load_pool(sample_pool()), engine="vllm") as running:
+        status, headers, _ = await post(running, chat("llama-3-large"))
+
+    assert (status, headers["x-chimera-model"]) == (200, "llama-3-70b")
+
+
 @contextmanager
-def up(*options: str, until: str = "Ctrl-C") -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Start `chimera up` with the sample; yield the process and what it printed up to a line that starts so."""
+def up(folder: Path, *options: str, until: str = "Ctrl-C") -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start `chimera up` with the sample; yield the process and what it printed up to a line that starts so.
+
+    What a killed one leaves of its temporary files is below `folder`.
+    """
     arguments = [sys.executable, "-c", UP, str(sample_pool()), "--port", "0", "--speed", str(SPEED), *options]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(arguments, text=True, env={**os.environ, "TMPDIR": str(folder)}, **pipes) as process:
         try:
             yield process, _printed(process, until)
         finally:
@@ -153,9 +189,9 @@ def _printed(process: subprocess.Popen[str], until: str) -> str:
     pytest.fail(f"it never got there: {process.communicate()}")
 
 
-def test_ctrl_c_while_engines_start_is_a_clean_end() -> None:
+def test_ctrl_c_while_engines_start_is_a_clean_end(tmp_path: Path) -> None:
     """Exit 0, no word on stderr, no process left."""
-    with up(until="Starting") as (process, _):
+    with up(tmp_path, until="Starting") as (process, _):
         await_that(lambda: len(children(process.pid)) == 3)
         started = children(process.pid)
         process.send_signal(signal.SIGINT)
@@ -167,7 +203,7 @@ def test_ctrl_c_while_engines_start_is_a_clean_end() -> None:
 
 def test_sigterm_while_serving_is_a_clean_end(tmp_path: Path) -> None:
     """Exit 0, no word on stderr, no process left, the logs where they were asked for."""
-    with up("--logs", str(tmp_path)) as (process, printed):
+    with up(tmp_path, "--logs", str(tmp_path)) as (process, printed):
         started = children(process.pid)
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate()
@@ -179,9 +215,9 @@ def test_sigterm_while_serving_is_a_clean_end(tmp_path: Path) -> None:
     assert {log.name for log in tmp_path.iterdir()} >= {"picker.log", "envoy.log", "llama-3-8b-0.log"}
 
 
-def test_a_lost_engine_is_told_and_a_lost_picker_is_the_end() -> None:
+def test_a_lost_engine_is_told_and_a_lost_picker_is_the_end(tmp_path: Path) -> None:
     """Without an engine the pool serves on, save what is pinned to it; without the picker it ends, with exit code 1."""
-    with up() as (process, printed):
+    with up(tmp_path) as (process, printed):
         started = children(process.pid)
         _kill(started, "llama-3-8b")
         assert process.stdout
@@ -195,9 +231,9 @@ def test_a_lost_engine_is_told_and_a_lost_picker_is_the_end() -> None:
     assert not any(map(alive, started))
 
 
-def test_a_killed_parent_leaves_no_process() -> None:
+def test_a_killed_parent_leaves_no_process(tmp_path: Path) -> None:
     """After SIGKILL of `chimera up` every engine, the picker and Envoy are gone."""
-    with up() as (process, _):
+    with up(tmp_path) as (process, _):
         started = children(process.pid)
         assert len(started) == 5
         process.kill()
