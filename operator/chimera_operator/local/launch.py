@@ -1,7 +1,8 @@
 """Become a program that dies with its parent: `python launch.py PARENT_PID PROGRAM [ARGUMENT...]`.
 
 A file of its own, run by path: between fork and exec only async-signal-safe code is safe, so the wish to be killed is
-made by the child itself, in a fresh interpreter that then turns into the program.
+made by the child itself, in a fresh interpreter that then turns into the program. Linux means the thread that forked
+by "parent", here the one that runs the event loop.
 """
 
 import ctypes
