@@ -51,7 +51,10 @@ def refused(*arguments: str) -> tuple[int, str]:
     ("text", "line"),
     [
         (yaml.safe_dump(pool_document(colour="blue")), "spec.colour: unknown key"),
-        (yaml.safe_dump(pool_document() | {"spec": {"modles": []}}), "spec.modles: unknown key, did you mean models?"),
+        (
+            yaml.safe_dump(pool_document() | {"spec": {"modelss": []}}),
+            "spec.modelss: unknown key, did you mean models?",
+        ),
         (
             yaml.safe_dump(pool_document(model_document("small"), model_document("small"))),
             'spec.models[1].name: must be unique, "small" is taken',

@@ -36,8 +36,8 @@ BROKEN = {
     "models by name": (pool_document() | {"spec": {"models": {}}}, "spec.models: must be a valid array"),
     "model is text": (pool_document("small"), "spec.models[0]: must be an object"),  # type: ignore[arg-type]
     "mistyped key": (
-        pool_document() | {"spec": {"modles": []}},
-        "spec.modles: unknown key, did you mean models?",
+        pool_document() | {"spec": {"modelss": []}},
+        "spec.modelss: unknown key, did you mean models?",
     ),
     "mistyped key in a model": (
         small_with(engin={}),
