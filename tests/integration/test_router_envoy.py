@@ -12,7 +12,7 @@ import openai
 import pytest
 from aiohttp import ClientPayloadError, ClientSession
 from directors import director
-from engines import ANSWER_TOKENS, echo, engine, engine_process
+from engines import ANSWER_TOKENS, broken, echo, engine, engine_process
 from envoys import free_port, gateway, listening
 from gateways import picker
 
@@ -240,6 +240,23 @@ async def test_dead_engine_is_left_and_all_dead_is_503(tmp_path: Path) -> None:
         await small.aclose()
         assert (await ask())[0] == 503
         assert await ask() == (503, None, "server_error")
+        await eventually(lambda: sum(len(state.in_flight) for state in made.snapshot().endpoints), 0)
+
+
+async def test_failure_that_is_not_json_is_put_into_openais_shape(tmp_path: Path) -> None:
+    """A 5xx page of some proxy on the way becomes an error object; the page itself stays behind."""
+    async with AsyncExitStack() as whole:
+        address = await whole.enter_async_context(broken())
+        made = director(small="127.0.0.1:1", large=address)
+        server = await whole.enter_async_context(picker(made))
+        url = await whole.enter_async_context(gateway(tmp_path, picker_port=server.port))
+        http = await whole.enter_async_context(ClientSession())
+
+        async with http.post(f"{url}{CHAT}", json=ASK) as response:
+            text = await response.text()
+
+        assert (response.status, json.loads(text)["error"]["code"]) == (500, "engine_unreachable")
+        assert "canary" not in text
         await eventually(lambda: sum(len(state.in_flight) for state in made.snapshot().endpoints), 0)
 
 

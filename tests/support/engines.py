@@ -58,3 +58,16 @@ async def echo() -> AsyncIterator[tuple[str, list[bytes]]]:
     app.router.add_post("/v1/chat/completions", answer)
     async with TestServer(app, host="127.0.0.1") as server:
         yield f"127.0.0.1:{server.port}", bodies
+
+
+@asynccontextmanager
+async def broken() -> AsyncIterator[str]:
+    """Serve an engine that answers every call as a proxy in trouble would, in HTML, and yield its address."""
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(status=500, text="<h1>canary</h1>", content_type="text/html")
+
+    app = web.Application()
+    app.router.add_post("/v1/chat/completions", answer)
+    async with TestServer(app, host="127.0.0.1") as server:
+        yield f"127.0.0.1:{server.port}"
