@@ -1,7 +1,8 @@
 """Sum up replays: latency, score and where the work went, for each policy on the same arrivals.
 
-Pure. Intervals are percentile bootstraps over workflows (Efron 1979): what another draw of as many workflows would
-give. They leave out that workflows of one replay delay each other.
+Pure. Intervals are percentile bootstraps (Efron 1979) over tasks: what another draw of as many tasks would give. A
+task that comes twice is drawn with both its workflows, for the second says little that the first did not. They leave
+out that workflows of one replay delay each other.
 """
 
 from collections import Counter
@@ -79,16 +80,17 @@ def summarise(policy: str, results: Sequence[WorkflowResult], *, models: Sequenc
     """
     latencies = np.array([result.latency for result in results])
     scores = np.array([float(result.success) for result in results])
+    _, tasks = np.unique([result.task_id for result in results], return_inverse=True)
     answered = [result for result in results if result.output_tokens]
     last = Counter(result.model for result in results)
     return Summary(
         policy=policy,
         workflows=len(results),
-        latency=estimate(latencies, seed=seed),
+        latency=estimate(latencies, tasks, seed=seed),
         p50=float(np.percentile(latencies, 50)),
         p95=float(np.percentile(latencies, 95)),
         latency_per_token=float(np.mean([result.latency / result.output_tokens for result in answered] or [0.0])),
-        score=estimate(scores, seed=seed),
+        score=estimate(scores, tasks, seed=seed),
         share={model: last[model] / len(results) for model in models},
         later_stages=_total(results, lambda result: result.later_stages),
         kept_stages=_total(results, lambda result: result.kept_stages),
@@ -97,10 +99,17 @@ def summarise(policy: str, results: Sequence[WorkflowResult], *, models: Sequenc
     )
 
 
-def estimate(values: NDArray[np.float64], *, seed: int) -> Estimate:
-    """Return the mean of the values, at least one, with its bootstrap interval."""
-    draws = np.random.default_rng(seed).choice(values, size=(DRAWS, len(values)))
-    low, high = np.percentile(draws.mean(axis=1), INTERVAL)
+def estimate(values: NDArray[np.float64], groups: NDArray[np.intp], *, seed: int) -> Estimate:
+    """Return the mean of the values, at least one, with its bootstrap interval.
+
+    Args:
+        values: (N,) what was measured.
+        groups: (N,) which are drawn together, numbered from 0 without a gap.
+        seed: Of the draws.
+    """
+    sums, sizes = np.bincount(groups, values), np.bincount(groups)
+    draws = np.random.default_rng(seed).integers(len(sums), size=(DRAWS, len(sums)))
+    low, high = np.percentile(sums[draws].sum(axis=1) / sizes[draws].sum(axis=1), INTERVAL)
     return Estimate(mean=float(values.mean()), low=float(low), high=float(high))
 
 

@@ -10,6 +10,7 @@ from statistics import fmean
 from chimera_bench.filler import estimated_tokens
 from chimera_router.scheduling.types import Coefficients
 from chimera_training.data import Workflow, read_arrivals, read_workflows
+from chimera_training.split import held_out
 
 # Conversations, as users of a public service began them: gaps with a coefficient of variation of 1.1.
 TRACE = "azure-2023-conv"
@@ -41,14 +42,22 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """A task that somebody begins, `at` seconds after the first one."""
+    """A task that somebody begins.
+
+    Attributes:
+        at: Seconds after the first one.
+        repetition: How often the task came before in the workload.
+    """
 
     at: float
     task: Task
+    repetition: int = 0
 
 
 def read_tasks(folder: Path, models: Mapping[str, str]) -> list[Task]:
     """Read the tasks that every model was recorded on, in order of their ids.
+
+    Of these only the ones that are held out: predictors were not trained on their answers.
 
     Args:
         folder: Recorded data.
@@ -57,7 +66,8 @@ def read_tasks(folder: Path, models: Mapping[str, str]) -> list[Task]:
     Raises:
         DataError: A file of the folder is missing or breaks a rule.
     """
-    return tasks_of(read_workflows(folder, models=set(models.values())), models)
+    runs = read_workflows(folder, models=set(models.values()))
+    return tasks_of((run for run in runs if held_out(run.task_id)), models)
 
 
 def tasks_of(workflows: Iterable[Workflow], models: Mapping[str, str]) -> list[Task]:
@@ -124,7 +134,11 @@ def arrivals(tasks: Sequence[Task], gaps: Sequence[float], *, count: int, rate: 
     draw = random.Random(seed)  # noqa: S311 - a workload, not a secret
     start = draw.randrange(len(gaps) - count)
     times = _scaled(gaps[start : start + count - 1], mean=1.0 / rate)
-    return [Arrival(at=at, task=task) for at, task in zip(times, _order(tasks, count, draw), strict=True)]
+    order = _order(tasks, count, draw)
+    return [
+        Arrival(at=at, task=task, repetition=index // len(tasks))
+        for index, (at, task) in enumerate(zip(times, order, strict=True))
+    ]
 
 
 def _scaled(gaps: Sequence[float], *, mean: float) -> list[float]:

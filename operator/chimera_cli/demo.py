@@ -12,7 +12,6 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from chimera_bench.plot import plot
 from chimera_bench.policies import PolicyName, under
 from chimera_bench.pools import coefficients, recorded_names, with_slots
 from chimera_bench.replay.conversation import ReplayError
@@ -180,5 +179,7 @@ def _show(comparison: Comparison, summaries: Sequence[Summary], *, as_json: bool
     else:
         Console().print(table(summaries))
     if plot_file is not None:
+        from chimera_bench.plot import plot  # noqa: PLC0415 - matplotlib would cost every command a second at its start
+
         subtitle = f"{len(comparison.workload)} recorded workflows, {comparison.rate:.1f} a second"
         plot(summaries, plot_file, subtitle=subtitle)

@@ -8,9 +8,6 @@ from chimera_bench.filler import filler
 from chimera_bench.workload import Task
 from chimera_router import wire
 
-# Of the preamble's words: one for all tasks, as the recorded agents had one preamble.
-PREAMBLE_SEED = 0
-
 
 class ReplayError(Exception):
     """What is replayed against does not answer as a pool does; no later request would fare better."""
@@ -20,17 +17,19 @@ class Conversation:
     """The growing message list of one workflow.
 
     The system message is filler of the recorded length: instructions and a worked example, whose text nobody stored.
+    All tasks share its words, as the recorded agents shared theirs; only where a task comes again they are others, so
+    that the two are two workflows to whoever tells them apart by their messages.
 
     Attributes:
         messages: What the next request sends.
         goes_on: Whether there is a next request.
     """
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, *, repetition: int = 0) -> None:
         self._task = task
         self._stage = 0
         self._success = False
-        preamble = filler(PREAMBLE_SEED, 0, task.preamble_tokens)
+        preamble = filler(repetition, 0, task.preamble_tokens)
         self.messages = [{"role": "system", "content": preamble}, {"role": "user", "content": task.text}]
         self.goes_on = True
 

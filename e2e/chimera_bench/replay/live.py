@@ -77,7 +77,7 @@ class LiveReplay:
         clock = asyncio.get_running_loop().time
         arrived = begin + arrival.at / self._speed
         await asyncio.sleep(max(0.0, arrived - clock()))
-        conversation = Conversation(arrival.task)
+        conversation = Conversation(arrival.task, repetition=arrival.repetition)
         stages: list[StageResult] = []
         while not stages or (stages[-1].model is not None and conversation.goes_on):
             stages.append(await self._stage(session, conversation))

@@ -31,6 +31,14 @@ def test_all_tasks_share_the_words_of_the_preamble() -> None:
     assert longer.startswith(shorter)
 
 
+def test_a_task_that_comes_again_is_another_conversation() -> None:
+    """With a preamble of the same length and other words."""
+    first, second = (Conversation(TASK, repetition=repetition).messages[0]["content"] for repetition in (0, 1))
+
+    assert first != second
+    assert len(first) == len(second)
+
+
 def test_a_reply_is_followed_by_what_the_run_of_its_model_says() -> None:
     """The tool's output that this model's own call got."""
     conversation = Conversation(TASK)

@@ -22,7 +22,7 @@ def result(
     latency: float, *models: str | None, success: bool = True, tokens: int = 10, retries: int = 0
 ) -> WorkflowResult:
     stages = tuple(StageResult(model=model, output_tokens=tokens if model else 0, retries=retries) for model in models)
-    return WorkflowResult(task_id="t", latency=latency, stages=stages, success=success)
+    return WorkflowResult(task_id=str(latency), latency=latency, stages=stages, success=success)
 
 
 def summary(policy: str = "chimera") -> Summary:
@@ -76,7 +76,7 @@ def test_a_round_that_failed_altogether_has_figures() -> None:
 @given(st.lists(st.floats(0, 1000), min_size=1, max_size=30))
 def test_the_interval_lies_among_the_values(values: list[float]) -> None:
     """No mean of draws is smaller than the smallest value or larger than the largest."""
-    found = estimate(np.array(values), seed=0)
+    found = estimate(np.array(values), np.arange(len(values)), seed=0)
 
     assert min(values) - 1e-9 <= found.low <= found.high <= max(values) + 1e-9
 
@@ -84,11 +84,20 @@ def test_the_interval_lies_among_the_values(values: list[float]) -> None:
 def test_the_interval_is_that_of_the_normal_approximation() -> None:
     """For many values a bootstrap comes to 1.96 standard errors."""
     values = np.random.default_rng(1).exponential(10.0, size=2000)
-    found = estimate(values, seed=0)
+    found = estimate(values, np.arange(len(values)), seed=0)
     error = 1.96 * values.std() / np.sqrt(len(values))
 
     assert found.low == pytest.approx(values.mean() - error, rel=0.01)
     assert found.high == pytest.approx(values.mean() + error, rel=0.01)
+
+
+def test_workflows_of_one_task_are_drawn_together() -> None:
+    """A workload that repeats its tasks knows no more than one that does not."""
+    values = np.random.default_rng(1).exponential(10.0, size=50)
+    once = estimate(values, np.arange(50), seed=0)
+    twice = estimate(np.repeat(values, 2), np.repeat(np.arange(50), 2), seed=0)
+
+    assert (twice.mean, twice.low, twice.high) == pytest.approx((once.mean, once.low, once.high))
 
 
 def test_equal_seeds_give_equal_intervals() -> None:

@@ -9,6 +9,7 @@ from bench_workloads import run, task
 from chimera_bench.workload import arrivals, read_gaps, read_tasks, saturation_rate, tasks_of
 from chimera_router.scheduling.types import Coefficients
 from chimera_training.data import recorded_folder
+from chimera_training.split import held_out
 
 MODELS = {"small": "S", "large": "L"}
 DEMO = {
@@ -103,16 +104,24 @@ def test_every_task_comes_once_before_any_comes_again() -> None:
     assert len({*order[14:]}) == 3
 
 
+def test_repetitions_are_numbered() -> None:
+    """From 0, so that two workflows on one task can be told apart."""
+    repetitions = [arrival.repetition for arrival in arrivals(TASKS, GAPS, count=17, rate=1.0, seed=0)]
+
+    assert repetitions == [0] * 7 + [1] * 7 + [2] * 3
+
+
 def test_one_workflow_is_a_workload() -> None:
     """It has no gaps at all."""
     assert [arrival.at for arrival in arrivals(TASKS, GAPS, count=1, rate=1.0, seed=0)] == [0.0]
 
 
 def test_the_recorded_data_makes_a_workload() -> None:
-    """The tasks of the data in the package have runs of all models of the demo, and texts that tell them apart."""
+    """Held-out tasks of the data in the package have runs of all models of the demo, and texts that tell them apart."""
     tasks = read_tasks(recorded_folder(), DEMO)
 
-    assert len(tasks) > 200
+    assert len(tasks) > 60
+    assert all(held_out(item.task_id) for item in tasks)
     assert len({item.text for item in tasks}) == len(tasks)
     assert all(set(item.runs) == set(DEMO) for item in tasks)
     assert all(item.preamble_tokens > 500 for item in tasks)
