@@ -1,44 +1,22 @@
-"""Put the subcommands together."""
+"""Start the command line, or say what it lacks."""
 
-from typing import Annotated
+import sys
 
-import typer
-
-import chimera_proto
-from chimera_cli.demo import demo
-from chimera_cli.explain import explain
-from chimera_cli.train import train
-from chimera_cli.up import up
-
-app = typer.Typer(
-    name="chimera",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,  # a traceback with local variables could show prompts and keys
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for command in (up, demo, explain, train):
-    app.command()(command)
-
-
-def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
-    if wanted:
-        typer.echo(f"chimera {chimera_proto.__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def main_options(
-    *,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
-    ] = False,
-) -> None:
-    """One endpoint for a pool of language models: each request goes to the best model whose latency is acceptable."""
+USAGE_ERROR = 2
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; exit 2 with one line where the installation lacks what the commands need."""
+    try:
+        from chimera_cli.app import app  # noqa: PLC0415 - what is missing can only be told from here
+    except ModuleNotFoundError as missing:
+        sys.exit(_lacking(missing.name))
     app()
+
+
+def _lacking(module: str | None) -> int:
+    sys.stderr.write(f"chimera: {module} is not installed: pip install 'chimera[local,train]'\n")
+    return USAGE_ERROR
 
 
 if __name__ == "__main__":
