@@ -6,7 +6,6 @@ traits of the model. Nothing here may import more than numpy: the router imports
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -24,14 +23,18 @@ TOKEN_PATTERN = "[a-zA-Z0-9]+"  # noqa: S105 - a pattern, no secret
 
 REQUEST_FEATURES = (
     "log_prompt_tokens",
-    "log_characters",
-    "log_digits",
-    "log_symbols",
     "stage",
     "log_tokens_so_far",
     "log_last_tokens",
+    "log_characters",
+    "log_digits",
+    "log_symbols",
 )
 TRAIT_FEATURES = ("ability", "stage_verbosity", "remaining_verbosity")
+
+# Values of the length trees' input lie on this many steps to the unit. On it values and the thresholds between them are
+# exact in single precision, so the exported trees branch as their source does; a step is 0.1 % of a length.
+GRID = 1024
 
 _OTHER, _DIGIT, _SYMBOL = range(3)
 
@@ -44,25 +47,6 @@ def _kinds() -> NDArray[np.uint8]:
 
 
 _KIND_OF_BYTE = _kinds()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestFacts:
-    """What is known of a request besides the model.
-
-    Attributes:
-        text: The task, as `normalise` returns it.
-        prompt_tokens: Tokens of the whole prompt.
-        stage: 0-based index of the request in its workflow.
-        tokens_so_far: Output tokens of earlier stages.
-        last_tokens: Output tokens of the stage before; 0 at the first.
-    """
-
-    text: str
-    prompt_tokens: float
-    stage: int
-    tokens_so_far: float
-    last_tokens: float
 
 
 def normalise(text: str) -> str:
@@ -81,39 +65,42 @@ def length_features(domains: Sequence[str]) -> tuple[str, ...]:
     return (*REQUEST_FEATURES, *(f"domain:{domain}" for domain in domains), "difficulty", *TRAIT_FEATURES)
 
 
-def request_rows(requests: Sequence[RequestFacts]) -> Floats:
-    """Return one row of `REQUEST_FEATURES` for each request."""
-    return np.array([_request_row(request) for request in requests], dtype=np.float64).reshape(
-        -1, len(REQUEST_FEATURES)
-    )
+def text_measures(text: str) -> tuple[int, int, int]:
+    """Count the characters, digits and symbols of a normalised text: formulas and code answer longer than prose."""
+    kinds = np.bincount(_KIND_OF_BYTE[np.frombuffer(text.encode(), dtype=np.uint8)], minlength=3)
+    return len(text), int(kinds[_DIGIT]), int(kinds[_SYMBOL])
+
+
+def request_rows(known: Floats, measures: Floats) -> Floats:
+    """Return one row of `REQUEST_FEATURES` for each request.
+
+    Args:
+        known: (n, 4) prompt tokens, 0-based stage, output tokens of earlier stages, output tokens of the stage before.
+        measures: (n, 3) `text_measures` of its text.
+    """
+    rows: Floats = np.hstack([np.log1p(known), np.log1p(measures)])
+    rows[:, 1] = known[:, 1]
+    return rows
 
 
 def length_rows(requests: Floats, readings: Floats, traits: Floats) -> NDArray[np.float32]:
-    """Return a row for every request and every model: all models of the first request, then of the second.
+    """Return the input of the length trees, one row for each request with its model.
 
     Args:
         requests: (n, 7), from `request_rows`.
         readings: (n, domains + 1), what the text graph read: a probability for each domain, and the difficulty.
-        traits: (m, 3), one row of `TRAIT_FEATURES` for each model.
+        traits: (n, 3), `TRAIT_FEATURES` of the model.
 
     Returns:
-        (n * m, features), in single precision, as the exported trees compare it.
+        (n, features), on the grid.
     """
-    by_request = np.repeat(np.hstack([requests, readings]), len(traits), axis=0)
-    by_model = np.tile(traits, (len(requests), 1))
-    return np.hstack([by_request, by_model]).astype(np.float32)
+    rows: NDArray[np.float64] = np.round(np.hstack([requests, readings, traits]) * GRID) / GRID
+    return rows.astype(np.float32)
 
 
-def _request_row(request: RequestFacts) -> tuple[float, ...]:
-    kinds = np.bincount(_KIND_OF_BYTE[np.frombuffer(request.text.encode(), dtype=np.uint8)], minlength=3)
-    logs = np.log1p(
-        (
-            request.prompt_tokens,
-            len(request.text),
-            kinds[_DIGIT],
-            kinds[_SYMBOL],
-            request.tokens_so_far,
-            request.last_tokens,
-        ),
+def length_rows_of_all(requests: Floats, readings: Floats, traits: Floats) -> NDArray[np.float32]:
+    """Return such a row for every request with every model: all models of the first request, then of the second."""
+    models, count = len(traits), len(requests)
+    return length_rows(
+        np.repeat(requests, models, axis=0), np.repeat(readings, models, axis=0), np.tile(traits, (count, 1))
     )
-    return (*logs[:4], request.stage, *logs[4:])

@@ -15,7 +15,7 @@ from chimera_router.prediction.matching import match
 from chimera_router.prediction.onnx import Graphs, Lengths
 from chimera_router.prediction.port import Observation, Predictor, Query
 from chimera_router.scheduling.types import Model, ModelPrediction, Predictions, PredictionSource
-from chimera_training.features import Floats, RequestFacts, length_rows, normalise, request_rows
+from chimera_training.features import Floats, length_rows_of_all, normalise, request_rows, text_measures
 
 # Seconds. A batch of 16 takes about 5 ms on one busy core; ten times that means the machine is stuck, and a decision
 # from medians now is worth more than one from the bundle later.
@@ -96,9 +96,11 @@ class _Answers:
         self._traits = np.array([_AVERAGE if column is None else trained[column].traits() for column in matches])
 
     def batch(self, queries: Sequence[Query]) -> list[Predictions]:
-        requests = [_facts(query) for query in queries]
-        reading = self._graphs.read([request.text for request in requests])
-        lengths = self._graphs.lengths(length_rows(request_rows(requests), reading.facts, self._traits))
+        texts = [normalise(query.text) for query in queries]
+        reading = self._graphs.read(texts)
+        measures = np.array([text_measures(text) for text in texts], dtype=np.float64)
+        requests = request_rows(np.array([_known(query) for query in queries], dtype=np.float64), measures)
+        lengths = self._graphs.lengths(length_rows_of_all(requests, reading.facts, self._traits))
         models = len(self._names)
         return [
             self._predictions(query, self._confidence(reading.confidence[index]), lengths, index * models)
@@ -121,14 +123,8 @@ class _Answers:
         return Predictions(by_model=by_model, source=PredictionSource.BUNDLE)
 
 
-def _facts(query: Query) -> RequestFacts:
-    return RequestFacts(
-        text=normalise(query.text),
-        prompt_tokens=query.prompt_tokens,
-        stage=query.stage,
-        tokens_so_far=query.tokens_so_far,
-        last_tokens=query.last_tokens,
-    )
+def _known(query: Query) -> tuple[int, int, int, int]:
+    return query.prompt_tokens, query.stage, query.tokens_so_far, query.last_tokens
 
 
 def _prediction(confidence: float, limit: float, lengths: Lengths, row: int) -> ModelPrediction:

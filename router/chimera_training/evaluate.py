@@ -1,0 +1,117 @@
+"""How good a bundle is on tasks it has not seen: calibration and ranking of confidences, errors of lengths.
+
+Confidence is judged for each model on its own (AUC inside a model, then the mean), since mixing models would credit the
+predictor for knowing which model is the best one.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy import stats
+from sklearn.metrics import roc_auc_score
+
+from chimera_training.bundle import ConfidenceFigures, Figures, LengthFigures
+from chimera_training.calibration import calibration_error
+from chimera_training.confidence import ConfidenceModel
+from chimera_training.examples import Calls, Examples, Integers, Mask, Outcomes
+from chimera_training.features import Floats
+from chimera_training.length import LengthModel, call_rows
+
+_DIGITS = 4  # of a figure; the last is noise already
+
+
+def evaluate(examples: Examples, confidence: ConfidenceModel, lengths: LengthModel, readings: Floats) -> Figures:
+    """Return the held-out figures.
+
+    Args:
+        examples: Recorded rows.
+        confidence: Fitted on the training tasks.
+        lengths: Fitted on the training tasks.
+        readings: (tasks, domains + 1) what the text heads read.
+    """
+    outcomes = examples.outcomes.of(examples.tasks.held_out)
+    predicted = confidence.confidence(readings)[outcomes.task, outcomes.model]
+    calls = examples.calls.of(examples.tasks.held_out)
+    rows = call_rows(examples, calls, readings, lengths.traits)
+    stage = np.expm1(lengths.stage.predict(rows))
+    remaining = np.expm1(lengths.remaining.predict(rows))
+    high = np.expm1(lengths.remaining_high.predict(rows) + lengths.high_shift)
+    return Figures(
+        confidence=tuple(
+            confidence_figures(name, outcomes.of(tasks), predicted[tasks[outcomes.task]])
+            for name, tasks in _sets(examples)
+        ),
+        length=tuple(
+            figures
+            for name, chosen in _call_sets(examples, calls)
+            for figures in (
+                length_figures(name, "stage", calls.stage_tokens[chosen], stage[chosen]),
+                length_figures(name, "remaining", calls.remaining_tokens[chosen], remaining[chosen], high[chosen]),
+            )
+        ),
+    )
+
+
+def confidence_figures(task_set: str, outcomes: Outcomes, predicted: Floats) -> ConfidenceFigures:
+    """Return how well confidences, one for each outcome, told right from wrong."""
+    return ConfidenceFigures(
+        task_set=task_set,
+        tasks=len(np.unique(outcomes.task)),
+        outcomes=len(predicted),
+        auc=_mean_auc(outcomes.model, outcomes.success, predicted),
+        brier=_rounded(((predicted - outcomes.success) ** 2).mean()),
+        brier_constant=_rounded(((_success_rates(outcomes) - outcomes.success) ** 2).mean()),
+        calibration_error=_rounded(calibration_error(predicted, outcomes.success)),
+    )
+
+
+def length_figures(
+    task_set: str, target: str, truth: Floats, median: Floats, high: Floats | None = None
+) -> LengthFigures:
+    """Return how well lengths, one for each call, were predicted."""
+    varied = np.ptp(truth) > 0 and np.ptp(median) > 0
+    return LengthFigures(
+        task_set=task_set,
+        target=target,
+        calls=len(truth),
+        spearman=_rounded(stats.spearmanr(median, truth).statistic) if varied else None,
+        kendall=_rounded(stats.kendalltau(median, truth).statistic) if varied else None,
+        mean_error=_rounded(np.abs(median - truth).mean()),
+        mean_tokens=_rounded(truth.mean()),
+        coverage=None if high is None else _rounded((truth <= high).mean()),
+    )
+
+
+def _sets(examples: Examples) -> Iterator[tuple[str, Mask]]:
+    """Yield the groups that figures are given for, those with held-out tasks: a name and a mask over all tasks."""
+    tasks = examples.tasks
+    groups = {"all": np.ones_like(tasks.workflow), "prompts": ~tasks.workflow, "workflows": tasks.workflow}
+    groups |= {name: tasks.domain == number for number, name in enumerate(examples.domains)}
+    return ((name, group & tasks.held_out) for name, group in groups.items() if (group & tasks.held_out).any())
+
+
+def _call_sets(examples: Examples, calls: Calls) -> Iterator[tuple[str, Mask]]:
+    for name, tasks in _sets(examples):
+        yield name, tasks[calls.task]
+        if name == "workflows":
+            yield "workflows at stage 0", tasks[calls.task] & (calls.stage == 0)
+
+
+def _mean_auc(model: Integers, success: Floats, predicted: Floats) -> float | None:
+    areas = [
+        roc_auc_score(success[own], predicted[own])
+        for own in (model == number for number in np.unique(model))
+        if 0 < success[own].mean() < 1
+    ]
+    return _rounded(np.mean(areas)) if areas else None
+
+
+def _success_rates(outcomes: Outcomes) -> Floats:
+    """Return the success rate of each outcome's model."""
+    right = np.bincount(outcomes.model, outcomes.success)
+    rates: Floats = right / np.bincount(outcomes.model).clip(min=1)
+    return rates[outcomes.model]
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), _DIGITS)

@@ -1,0 +1,224 @@
+"""Recorded rows as arrays to fit on: tasks, who solved them, and how long every call was.
+
+Left out are the rows of `mint-1turn`: the tasks of the `mint-*` workflows with one turn allowed. A text cannot tell
+which of the two a request will be, and agents come in workflows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chimera_training.data import (
+    PROMPT_OUTCOMES,
+    WORKFLOW_TRACES,
+    DataError,
+    PromptOutcome,
+    Workflow,
+    read_prompt_outcomes,
+    read_workflows,
+)
+from chimera_training.features import Floats, normalise
+from chimera_training.split import held_out, leaks
+
+Integers = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+# Tasks below which no split into training, calibration and held-out tasks says anything.
+FEWEST_TASKS = 20
+
+_REPEATED_TASKS = "mint-1turn"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tasks:
+    """T tasks; a task is one text under one id.
+
+    Attributes:
+        ids: `task_id` or `prompt_id`.
+        texts: As `features.normalise` returns them.
+        domain: (T,) index into the names of task sets.
+        held_out: (T,) on the other side of the split.
+        leaked: (T,) repeats of held-out tasks under other ids; on neither side.
+        workflow: (T,) answered by an agent in stages, not by one answer.
+    """
+
+    ids: tuple[str, ...]
+    texts: tuple[str, ...]
+    domain: Integers
+    held_out: Mask
+    leaked: Mask
+    workflow: Mask
+
+    @property
+    def training(self) -> Mask:
+        """(T,) the tasks to fit on."""
+        return ~self.held_out & ~self.leaked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes:
+    """N answers or workflows: which task, which model, right or wrong."""
+
+    task: Integers
+    model: Integers
+    success: Floats
+
+    def of(self, tasks: Mask) -> "Outcomes":
+        """Return those of the marked tasks."""
+        kept = tasks[self.task]
+        return Outcomes(task=self.task[kept], model=self.model[kept], success=self.success[kept])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calls:
+    """C calls: what was known when each was made, and what it and the rest of its workflow then took.
+
+    Attributes:
+        known: (C, 4) prompt tokens, stage, output tokens of earlier stages, output tokens of the last one.
+        stage_tokens: (C,) output tokens of this call.
+        remaining_tokens: (C,) output tokens of this and all later calls.
+    """
+
+    task: Integers
+    model: Integers
+    known: Floats
+    stage_tokens: Floats
+    remaining_tokens: Floats
+
+    @property
+    def stage(self) -> Integers:
+        """(C,) index of the call in its workflow."""
+        return self.known[:, 1].astype(np.int64)
+
+    def of(self, tasks: Mask) -> "Calls":
+        """Return those of the marked tasks."""
+        kept = tasks[self.task]
+        return Calls(
+            task=self.task[kept],
+            model=self.model[kept],
+            known=self.known[kept],
+            stage_tokens=self.stage_tokens[kept],
+            remaining_tokens=self.remaining_tokens[kept],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examples:
+    """Everything the predictors are fitted on and measured with.
+
+    Attributes:
+        domains: Names of the task sets, sorted.
+        models: Names of the models, sorted.
+        parameters_b: Billions of parameters of each model; 0 where not published.
+    """
+
+    domains: tuple[str, ...]
+    models: tuple[str, ...]
+    parameters_b: tuple[float, ...]
+    tasks: Tasks
+    outcomes: Outcomes
+    calls: Calls
+
+
+def read_examples(folder: Path) -> Examples:
+    """Read a folder of recorded data.
+
+    Raises:
+        DataError: A file breaks a rule, or there are too few tasks.
+    """
+    prompts = [row for row in read_prompt_outcomes(folder) if row.task_set != _REPEATED_TASKS]
+    return examples(prompts, read_workflows(folder))
+
+
+def examples(prompts: Sequence[PromptOutcome], workflows: Sequence[Workflow]) -> Examples:
+    """Arrange recorded rows.
+
+    Raises:
+        DataError: There are too few tasks.
+    """
+    rows = [*map(_of_prompt, prompts), *map(_of_workflow, workflows)]
+    sizes = dict(sorted({row.model: row.parameters_b for row in rows}.items()))
+    domains = sorted({row.task.domain for row in rows})
+    tasks: dict[_Task, int] = {}
+    task = np.array([tasks.setdefault(row.task, len(tasks)) for row in rows], dtype=np.int64)
+    numbers = {name: number for number, name in enumerate(sizes)}
+    model = np.array([numbers[row.model] for row in rows], dtype=np.int64)
+    arranged = Examples(
+        domains=tuple(domains),
+        models=tuple(sizes),
+        parameters_b=tuple(sizes.values()),
+        tasks=_tasks(list(tasks), domains),
+        outcomes=Outcomes(task=task, model=model, success=np.array([row.success for row in rows], dtype=np.float64)),
+        calls=_calls(rows, task, model),
+    )
+    _check_both_sides(arranged.tasks)
+    return arranged
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    task_id: str
+    text: str
+    domain: str
+    workflow: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A prompt's answer or a workflow, in the same words. Each call: prompt, stage, so far, last, output, remaining."""
+
+    task: _Task
+    model: str
+    parameters_b: float
+    success: bool
+    calls: tuple[tuple[int, int, int, int, int, int], ...]
+
+
+def _of_prompt(row: PromptOutcome) -> _Row:
+    task = _Task(row.prompt_id, normalise(row.text), row.task_set, workflow=False)
+    call = (row.prompt_tokens, 0, 0, 0, row.output_tokens, row.output_tokens)
+    return _Row(task, row.model, row.parameters_b, row.success, (call,))
+
+
+def _of_workflow(row: Workflow) -> _Row:
+    task = _Task(row.task_id, normalise(row.stages[0].text), row.task_set, workflow=True)
+    calls, so_far, last = [], 0, 0
+    for number, stage in enumerate(row.stages):
+        calls.append((stage.prompt_tokens, number, so_far, last, stage.output_tokens, stage.remaining_tokens))
+        so_far, last = so_far + stage.output_tokens, stage.output_tokens
+    return _Row(task, row.model, row.parameters_b, row.success, tuple(calls))
+
+
+def _tasks(tasks: Sequence[_Task], domains: Sequence[str]) -> Tasks:
+    held = np.array([held_out(task.task_id) for task in tasks], dtype=np.bool_)
+    texts = tuple(task.text for task in tasks)
+    return Tasks(
+        ids=tuple(task.task_id for task in tasks),
+        texts=texts,
+        domain=np.array([domains.index(task.domain) for task in tasks], dtype=np.int64),
+        held_out=held,
+        leaked=leaks(texts, held),
+        workflow=np.array([task.workflow for task in tasks], dtype=np.bool_),
+    )
+
+
+def _calls(rows: Sequence[_Row], task: Integers, model: Integers) -> Calls:
+    counts = [len(row.calls) for row in rows]
+    table = np.array([call for row in rows for call in row.calls], dtype=np.float64).reshape(-1, 6)
+    return Calls(
+        task=np.repeat(task, counts),
+        model=np.repeat(model, counts),
+        known=table[:, :4],
+        stage_tokens=table[:, 4],
+        remaining_tokens=table[:, 5],
+    )
+
+
+def _check_both_sides(tasks: Tasks) -> None:
+    if len(tasks.ids) < FEWEST_TASKS or not tasks.held_out.any():
+        raise DataError(
+            f"{PROMPT_OUTCOMES} and {WORKFLOW_TRACES}: together they must hold {FEWEST_TASKS} tasks or more"
+        )

@@ -1,0 +1,182 @@
+"""From fitted predictors to a folder: ONNX graphs, checked against their sources, and the manifest.
+
+Every graph is run on examples before it is written and must answer what its source answers: exporters are known to fail
+silently.
+"""
+
+import hashlib
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnxmltools import convert_lightgbm
+from onnxmltools.convert.common.data_types import FloatTensorType
+
+from chimera_training.bundle import (
+    CONFIDENCE_OUTPUT,
+    DIFFICULTY_OUTPUT,
+    DOMAINS_OUTPUT,
+    GRAPHS,
+    LENGTH_INPUT,
+    LENGTH_OUTPUT,
+    MANIFEST,
+    REMAINING_TOKENS,
+    REMAINING_TOKENS_HIGH,
+    STAGE_TOKENS,
+    TEXT,
+    TEXT_INPUT,
+    Manifest,
+    encode,
+)
+from chimera_training.confidence import ConfidenceModel
+from chimera_training.encoder import Encoder
+from chimera_training.features import Floats
+from chimera_training.length import LengthModel
+
+# ONNX 1.10, the newest that onnxmltools writes trees for; it has every operator used.
+OPSET, IR_VERSION = 15, 8
+PRODUCER = "chimera"
+
+# Largest difference, in probabilities or in log(1 + tokens), between a graph in single precision and its source.
+TOLERANCE = 1e-4
+
+
+class ExportError(Exception):
+    """A bundle cannot be written; the text names the file and the rule."""
+
+
+def text_graph(encoder: Encoder, model: ConfidenceModel) -> ModelProto:
+    """Return the graph from a text to confidences, domains and difficulty."""
+    readings = model.heads.weights.shape[1]
+    constants = {
+        "weights": model.heads.weights,
+        "bias": model.heads.bias,
+        "abilities": model.abilities,
+    }
+    nodes = [
+        *encoder.nodes(TEXT_INPUT, "vector"),
+        helper.make_node("Gemm", ["vector", "weights", "bias"], ["read"]),
+        helper.make_node("Split", ["read", "parts"], ["domain_logits", DIFFICULTY_OUTPUT], axis=1),
+        helper.make_node("Softmax", ["domain_logits"], [DOMAINS_OUTPUT], axis=1),
+        helper.make_node("Concat", [DOMAINS_OUTPUT, DIFFICULTY_OUTPUT], ["readings"], axis=1),
+        helper.make_node("MatMul", ["readings", "abilities"], ["logits"]),
+        helper.make_node("Sigmoid", ["logits"], [CONFIDENCE_OUTPUT]),
+    ]
+    outputs = {CONFIDENCE_OUTPUT: model.abilities.shape[1], DOMAINS_OUTPUT: readings - 1, DIFFICULTY_OUTPUT: 1}
+    graph = helper.make_graph(
+        nodes,
+        "text",
+        [helper.make_tensor_value_info(TEXT_INPUT, TensorProto.STRING, ["n", 1])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", columns]) for name, columns in outputs.items()],
+        [
+            *(numpy_helper.from_array(values.astype(np.float32), name) for name, values in constants.items()),
+            numpy_helper.from_array(np.array([readings - 1, 1], dtype=np.int64), "parts"),
+        ],
+    )
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name=PRODUCER)
+
+
+def tree_graph(trees: Any) -> ModelProto:
+    """Return the graph from length features to log(1 + tokens), of a LightGBM booster."""
+    inputs = [(LENGTH_INPUT, FloatTensorType([None, trees.num_feature()]))]
+    model: ModelProto = convert_lightgbm(trees, initial_types=inputs, target_opset=OPSET, name="lengths")
+    (output,) = model.graph.output
+    for node in model.graph.node:
+        node.output[:] = [LENGTH_OUTPUT if name == output.name else name for name in node.output]
+    output.CopyFrom(helper.make_tensor_value_info(LENGTH_OUTPUT, TensorProto.FLOAT, ["n", 1]))
+    return model
+
+
+def export_graphs(
+    encoder: Encoder, confidence: ConfidenceModel, lengths: LengthModel, *, texts: Sequence[str], rows: Any
+) -> dict[str, bytes]:
+    """Return the bytes of every graph, by file name.
+
+    Args:
+        encoder: Turns texts into what `confidence` reads.
+        confidence: Fitted.
+        lengths: Fitted.
+        texts: Examples on which the text graph must answer as its source does.
+        rows: The same for the trees, (n, features).
+
+    Raises:
+        ExportError: A graph answers otherwise than its source.
+    """
+    trees = {
+        STAGE_TOKENS: lengths.stage,
+        REMAINING_TOKENS: lengths.remaining,
+        REMAINING_TOKENS_HIGH: lengths.remaining_high,
+    }
+    graphs = {
+        TEXT: _bytes(text_graph(encoder, confidence)),
+        **{name: _bytes(tree_graph(t)) for name, t in trees.items()},
+    }
+    readings = confidence.heads.read(encoder.encode(texts))
+    _verify(TEXT, graphs[TEXT], {TEXT_INPUT: np.array(texts, dtype=object)[:, None]}, _promised(confidence, readings))
+    for name, source in trees.items():
+        _verify(name, graphs[name], {LENGTH_INPUT: rows}, {LENGTH_OUTPUT: source.predict(rows)[:, None]})
+    return graphs
+
+
+def digest(content: bytes) -> str:
+    """Return the sha256 of a file's content, in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def write_bundle(out: Path, manifest: Manifest, graphs: Mapping[str, bytes]) -> None:
+    """Write a bundle's folder whole or not at all; an older bundle in its place is replaced.
+
+    Raises:
+        ExportError: `out` exists and holds something that is not a bundle.
+    """
+    check_target(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
+        fresh, stale = Path(scratch) / "fresh", Path(scratch) / "stale"
+        fresh.mkdir()
+        for name, content in graphs.items():
+            (fresh / name).write_bytes(content)
+        (fresh / MANIFEST).write_bytes(encode(manifest))
+        if out.exists():
+            out.rename(stale)
+        fresh.rename(out)
+
+
+def check_target(out: Path) -> None:
+    """Make sure that writing to `out` destroys nothing but a bundle.
+
+    Raises:
+        ExportError: It exists and is neither an empty folder nor a bundle.
+    """
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise ExportError(f"{out}: a bundle is a folder, and this is a file")
+    if strangers := sorted(entry.name for entry in out.iterdir() if entry.name not in {MANIFEST, *GRAPHS}):
+        raise ExportError(f"{out}: the folder must be empty or hold a bundle only, but holds {strangers[0]!r}")
+
+
+def _promised(confidence: ConfidenceModel, readings: Floats) -> dict[str, Floats]:
+    return {
+        CONFIDENCE_OUTPUT: confidence.confidence(readings),
+        DOMAINS_OUTPUT: readings[:, :-1],
+        DIFFICULTY_OUTPUT: readings[:, -1:],
+    }
+
+
+def _verify(name: str, graph: bytes, inputs: dict[str, Any], promised: dict[str, Floats]) -> None:
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    answers = session.run(list(promised), inputs)
+    for output, answer, truth in zip(promised, answers, promised.values(), strict=True):
+        if answer.shape != truth.shape or not np.abs(answer - truth).max() <= TOLERANCE:
+            raise ExportError(f"{name}: output `{output}` differs from the predictor it was made of")
+
+
+def _bytes(model: ModelProto) -> bytes:
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
