@@ -29,7 +29,7 @@ def table(summaries: Sequence[Summary]) -> Table:
     order = " / ".join(summaries[0].share)
     result = Table(
         title=f"{summaries[0].workflows} workflows, the same arrivals for each policy",
-        caption=f"{CAPTION} Models: {order}.",
+        caption=" ".join([CAPTION, f"Models: {order}.", *_losses(summaries)]),
         caption_justify="left",
         box=box.SIMPLE_HEAD,
         padding=0,
@@ -54,6 +54,14 @@ def _cells(summary: Summary) -> tuple[str, ...]:
         f"{summary.kept_stages}/{summary.later_stages}",
         str(summary.retries),
     )
+
+
+def _losses(summaries: Sequence[Summary]) -> list[str]:
+    return [
+        f"Under {summary.policy} {summary.given_up} workflows were given up after failed requests; they are unsolved."
+        for summary in summaries
+        if summary.given_up
+    ]
 
 
 def _interval(value: Estimate, *, scale: float = 1.0) -> str:

@@ -24,7 +24,7 @@ from chimera_operator.api.pool import HeterogeneousModelPool
 from chimera_operator.local.documents import load_pool, sample_pool
 from chimera_operator.local.errors import LocalError
 from chimera_operator.local.pool import serve
-from chimera_training.data import recorded_folder
+from chimera_training.data import DataError, recorded_folder
 
 # Sequences that a demo engine runs at once. With the sample's 256 it would take thousands of workflows to fill a queue;
 # with 16 a hundred do.
@@ -86,11 +86,11 @@ def demo(  # noqa: PLR0913 - one parameter an option
     try:
         comparison = _prepared(workflows=workflows, seed=seed, speed=speed, load=load, kills=kill_engine)
         summaries = asyncio.run(_until_signalled(_compare(comparison, chosen)))
-        _show(comparison, summaries, as_json=as_json, plot_file=plot_file)
-    except (LocalError, PoolLost, ReplayError) as error:
+    except (DataError, LocalError, PoolLost, ReplayError) as error:
         _fail(str(error), FAILED)
-    except OSError as error:
-        _fail(f"{plot_file}: {error.strerror}", FAILED)
+    _show(comparison, summaries, as_json=as_json)
+    if plot_file is not None:
+        _draw(comparison, summaries, plot_file)
 
 
 def _fail(sentence: str, code: int) -> NoReturn:
@@ -119,6 +119,8 @@ async def _until_signalled(work: Coroutine[Any, Any, Result]) -> Result:
     try:
         return await task
     except asyncio.CancelledError:
+        if not received:
+            raise
         raise typer.Exit(SIGNALLED + received[0]) from None
 
 
@@ -172,14 +174,18 @@ def _failover(results: Sequence[WorkflowResult], *, killed: str, in_flight: int)
     )
 
 
-def _show(comparison: Comparison, summaries: Sequence[Summary], *, as_json: bool, plot_file: Path | None) -> None:
+def _show(comparison: Comparison, summaries: Sequence[Summary], *, as_json: bool) -> None:
     if as_json:
         figures = {"simulated": True, "rate": comparison.rate, "speed": comparison.speed, "slots": SLOTS}
         typer.echo(json.dumps(figures | {"policies": [summary.as_json() for summary in summaries]}, indent=2))
     else:
         Console().print(table(summaries))
-    if plot_file is not None:
-        from chimera_bench.plot import plot  # noqa: PLC0415 - matplotlib would cost every command a second at its start
 
-        subtitle = f"{len(comparison.workload)} recorded workflows, {comparison.rate:.1f} a second"
-        plot(summaries, plot_file, subtitle=subtitle)
+
+def _draw(comparison: Comparison, summaries: Sequence[Summary], path: Path) -> None:
+    from chimera_bench.plot import plot  # noqa: PLC0415 - matplotlib would cost every command a second at its start
+
+    try:
+        plot(summaries, path, subtitle=f"{len(comparison.workload)} recorded workflows, {comparison.rate:.1f} a second")
+    except OSError as error:
+        _fail(f"{path}: {error.strerror}", FAILED)

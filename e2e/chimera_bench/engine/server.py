@@ -96,16 +96,11 @@ class EngineServer:
         if call.model not in self._settings.served_names:
             raise openai.unknown_model()
         answer = self._planned(call)
-        reason = "abort"
         try:
             with self._realtime.generate(_simulated(call, answer)) as generation:
-                response = await self._send(request, call, answer, generation)
-            reason = answer.finish_reason
+                return await self._send(request, call, answer, generation)
         except DoesNotFit as refusal:
             raise openai.bad_request(f"The {refusal}", param="messages") from None
-        finally:
-            self._metrics.observe_end(answer.id, reason)
-        return response
 
     def _planned(self, call: Call) -> Answer:
         """Return the answer that the recording gives to this call."""
@@ -124,10 +119,20 @@ class EngineServer:
     async def _send(
         self, request: web.Request, call: Call, answer: Answer, generation: Generation
     ) -> web.StreamResponse:
-        if call.stream:
-            return await _stream(request, call, answer, generation)
-        await generation.end()
-        return _json(answer.whole(filler(call.prompt.seed, 0, answer.output_tokens)))
+        reason = "abort"
+        try:
+            response = await (
+                _stream(request, call, answer, generation) if call.stream else _whole(call, answer, generation)
+            )
+            reason = answer.finish_reason
+        finally:
+            self._metrics.observe_end(answer.id, reason)
+        return response
+
+
+async def _whole(call: Call, answer: Answer, generation: Generation) -> web.Response:
+    await generation.end()
+    return _json(answer.whole(filler(call.prompt.seed, 0, answer.output_tokens)))
 
 
 async def _stream(request: web.Request, call: Call, answer: Answer, generation: Generation) -> web.StreamResponse:

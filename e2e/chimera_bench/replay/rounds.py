@@ -111,7 +111,7 @@ async def settled(pool: Pool, *, seconds: float = SETTLE_SECONDS) -> int:
     """Wait until the picker counts no request in flight; return how many it still counts in the end.
 
     Raises:
-        aiohttp.ClientError: The picker does not answer.
+        PoolLost: The picker does not answer.
     """
     deadline = asyncio.get_running_loop().time() + seconds
     async with aiohttp.ClientSession(raise_for_status=True) as session:
@@ -123,6 +123,9 @@ async def settled(pool: Pool, *, seconds: float = SETTLE_SECONDS) -> int:
 
 
 async def _in_flight(session: aiohttp.ClientSession, pool: Pool) -> int:
-    async with session.get(f"{pool.management_url}/chimera/v1/status") as response:
-        status: dict[str, Any] = await response.json()
+    try:
+        async with session.get(f"{pool.management_url}/chimera/v1/status") as response:
+            status: dict[str, Any] = await response.json()
+    except aiohttp.ClientError:
+        raise PoolLost("the picker does not answer") from None
     return sum(int(model["in_flight"]) for model in status["models"])

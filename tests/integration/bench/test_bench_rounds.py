@@ -126,6 +126,12 @@ async def test_a_picker_settles_when_nothing_is_in_flight() -> None:
     assert await in_flight_of([3, 1, 0], seconds=10.0) == 0
 
 
+async def test_a_picker_that_is_gone_is_a_lost_pool() -> None:
+    """There is nobody left to ask."""
+    with pytest.raises(PoolLost, match="picker does not answer"):
+        await settled(Pool(management_url="http://127.0.0.1:1"))
+
+
 async def test_a_picker_that_never_settles_is_reported() -> None:
     """With what it still counts after the time."""
     assert await in_flight_of([3, 2], seconds=0.15) == 2

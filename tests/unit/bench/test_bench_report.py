@@ -138,6 +138,14 @@ def test_the_table_says_what_it_shows() -> None:
     assert "25/75" in text
 
 
+def test_workflows_that_were_given_up_are_named() -> None:
+    """A latency that leaves out what never ended would flatter."""
+    lost = summarise("chimera", [result(1.0, "small"), result(9.0, None, success=False)], models=MODELS)
+
+    assert "Under chimera 1 workflows were given up" in " ".join(shown(lost).split())
+    assert "given up" not in shown(summary())
+
+
 def test_the_plot_is_a_png(tmp_path: Path) -> None:
     """One picture, whatever the number of policies."""
     path = tmp_path / "frontier.png"
