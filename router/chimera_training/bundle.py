@@ -169,8 +169,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     files: dict[str, Digest]
 
 
-class UnknownVersion(ValueError):  # noqa: N818 - the rule it breaks, not the kind of exception
-    """The manifest has another format version than this program reads."""
+class ManifestError(ValueError):
+    """`bundle.json` cannot be used; the text names the field and the rule."""
 
 
 class _Version(msgspec.Struct):
@@ -186,13 +186,16 @@ def decode(text: bytes) -> Manifest:
     """Read `bundle.json`.
 
     Raises:
-        UnknownVersion: Another version wrote it.
-        ValueError: It breaks the schema or contradicts itself; the text names the field and the rule.
+        ManifestError: It is of another format version, breaks the schema or contradicts itself.
     """
-    version = msgspec.json.decode(text, type=_Version).format_version
-    if version != FORMAT_VERSION:
-        raise UnknownVersion(f"format version {version} is not {FORMAT_VERSION}, the one that this program reads")
-    manifest = msgspec.json.decode(text, type=Manifest)
+    try:
+        version = msgspec.json.decode(text, type=_Version).format_version
+        if version != FORMAT_VERSION:
+            age = "a newer" if version > FORMAT_VERSION else "an older"
+            raise ManifestError(f"format version {version} is of {age} program, this one reads {FORMAT_VERSION}")
+        manifest = msgspec.json.decode(text, type=Manifest)
+    except msgspec.DecodeError as error:
+        raise ManifestError(str(error)) from None
     _check_consistency(manifest)
     return manifest
 
@@ -200,8 +203,8 @@ def decode(text: bytes) -> Manifest:
 def _check_consistency(manifest: Manifest) -> None:
     names = [model.name for model in manifest.models]
     if not names or len(set(names)) != len(names):
-        raise ValueError("`models` must hold at least one model, and no name twice")
+        raise ManifestError("`models` must hold at least one model, and no name twice")
     if manifest.features.length != length_features(manifest.domains):
-        raise ValueError("`features.length` must be the features that this program computes for `domains`, in order")
+        raise ManifestError("`features.length` must be the features that this program computes for `domains`, in order")
     if set(manifest.files) != set(GRAPHS):
-        raise ValueError(f"`files` must name {', '.join(GRAPHS)} and no other")
+        raise ManifestError(f"`files` must name {', '.join(GRAPHS)} and no other")

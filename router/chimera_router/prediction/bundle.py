@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chimera_router.errors import BundleError
-from chimera_training.bundle import MANIFEST, Manifest, decode
+from chimera_training.bundle import MANIFEST, Manifest, ManifestError, decode
 from chimera_training.features import HEAD_CHARACTERS, TAIL_CHARACTERS
 
 # Bytes of one file. A graph with ModernBERT-large inside has 1.6 GB; what is larger would be read whole for nothing.
@@ -53,7 +53,7 @@ def read_bundle(folder: Path, *, sha256: str = "") -> Bundle:
         raise BundleError(f"{folder / MANIFEST}: its sha256 must be {sha256}, but is {_digest(text)}")
     try:
         manifest = decode(text)
-    except ValueError as broken:
+    except ManifestError as broken:
         raise BundleError(f"{folder / MANIFEST}: {broken}") from None
     _check_text_settings(folder, manifest)
     graphs = {name: _graph(folder / name, digest) for name, digest in manifest.files.items()}
