@@ -1,7 +1,5 @@
 """What every test shares: asyncio for coroutines, and hypothesis without a deadline on a shared machine."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from hypothesis import settings
 
@@ -15,6 +13,5 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-async def one_loop(anyio_backend: str) -> AsyncIterator[None]:  # noqa: ARG001 - what makes the loop
+async def one_loop(anyio_backend: str) -> None:
     """Keep one event loop for all tests that ask for it: grpc.aio's poller outlives the loop it first saw."""
-    yield
