@@ -9,11 +9,14 @@ import statistics
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from chimera_router.errors import BundleError
 from chimera_router.prediction.port import Predictor, Query
 from chimera_router.prediction.predictor import open_predictor
 from chimera_router.scheduling.types import Coefficients, Model
+
+if TYPE_CHECKING:
+    from chimera_router.errors import BundleError
 
 BURSTS = (1, 4, 16)  # requests that arrive at once
 ROUNDS = 500  # bursts of each size; a few seconds in all

@@ -1,0 +1,99 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from chimera_training.features import (
+    GRID,
+    HEAD_CHARACTERS,
+    REQUEST_FEATURES,
+    TAIL_CHARACTERS,
+    TRAIT_FEATURES,
+    length_features,
+    length_rows,
+    length_rows_of_all,
+    normalise,
+    request_rows,
+    text_measures,
+)
+
+KNOWN = np.array([[900.0, 2.0, 120.0, 40.0]])
+MEASURES = np.array([[200.0, 3.0, 9.0]])
+
+
+def test_text_is_put_in_lower_case() -> None:
+    """Upper and lower case are one word."""
+    assert normalise("Write A Function") == "write a function"
+
+
+def test_a_long_text_loses_its_middle() -> None:
+    """Beginning and end stay: agent prompts put the task after their preamble."""
+    text = "b" * 5000 + "the task"
+
+    assert normalise(text) == "b" * HEAD_CHARACTERS + " " + text[-TAIL_CHARACTERS:]
+
+
+def test_a_text_of_the_largest_size_stays_whole() -> None:
+    """Only what is longer is cut."""
+    text = "x" * (HEAD_CHARACTERS + TAIL_CHARACTERS)
+
+    assert normalise(text) == text
+
+
+def test_half_a_surrogate_pair_becomes_a_question_mark() -> None:
+    """JSON can carry one, UTF-8 cannot."""
+    assert normalise("a\ud800b") == "a?b"
+
+
+def test_measures_count_characters_digits_and_symbols() -> None:
+    """Letters and spaces are neither digits nor symbols; nor are letters of other scripts."""
+    assert text_measures("x1 = 23; é") == (10, 3, 2)
+    assert text_measures("") == (0, 0, 0)
+
+
+def test_request_rows_are_logarithms_but_for_the_stage() -> None:
+    """Tokens and characters enter as log(1 + n), the stage as it is, in the order of the names."""
+    row = dict(zip(REQUEST_FEATURES, request_rows(KNOWN, MEASURES)[0], strict=True))
+
+    assert row["log_prompt_tokens"] == pytest.approx(np.log(901))
+    assert row["stage"] == 2
+    assert row["log_tokens_so_far"] == pytest.approx(np.log(121))
+    assert row["log_last_tokens"] == pytest.approx(np.log(41))
+    assert row["log_characters"] == pytest.approx(np.log(201))
+    assert row["log_digits"] == pytest.approx(np.log(4))
+    assert row["log_symbols"] == pytest.approx(np.log(10))
+
+
+def test_names_and_columns_agree() -> None:
+    """There is one name for each column of the trees' input."""
+    rows = length_rows(request_rows(KNOWN, MEASURES), np.zeros((1, 3)), np.zeros((1, len(TRAIT_FEATURES))))
+
+    assert rows.shape == (1, len(length_features(["code", "sums"])))
+
+
+def test_every_request_meets_every_model_requests_first() -> None:
+    """Row i * m + j is request i with model j."""
+    requests = np.array([[1.0], [2.0]])
+    traits = np.array([[10.0], [20.0], [30.0]])
+
+    rows = length_rows_of_all(requests, np.array([[5.0], [6.0]]), traits)
+
+    assert rows.tolist() == [[1, 5, 10], [1, 5, 20], [1, 5, 30], [2, 6, 10], [2, 6, 20], [2, 6, 30]]
+
+
+def test_values_lie_on_the_grid() -> None:
+    """On the grid, values and the middle between two of them are exact in single precision."""
+    rows = length_rows(np.array([[1 / 3]]), np.array([[0.12345]]), np.array([[-2.0 / 7]]))
+
+    assert rows.dtype == np.float32
+    assert (rows.astype(np.float64) * GRID == np.round(rows.astype(np.float64) * GRID)).all()
+    assert rows[0] == pytest.approx([1 / 3, 0.12345, -2 / 7], abs=0.5 / GRID)
+
+
+def test_what_the_router_imports_brings_no_training_library() -> None:
+    """The picker's image has no scikit-learn, LightGBM, pyarrow or onnx."""
+    heavy = {"sklearn", "scipy", "lightgbm", "pyarrow", "onnx", "onnxmltools", "pandas"}
+    program = f"import sys, chimera_router.prediction.predictor; sys.exit(bool({heavy!r} & set(sys.modules)))"
+
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
