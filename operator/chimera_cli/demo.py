@@ -55,7 +55,7 @@ class Comparison:
 
 def demo(  # noqa: PLR0913 - one parameter an option
     *,
-    workflows: Annotated[int, typer.Option(min=2, max=5000, help="Workflows to replay for each policy.")] = 150,
+    workflows: Annotated[int, typer.Option(min=2, max=5000, help="Workflows to replay for each policy.")] = 240,
     seed: Annotated[int, typer.Option(help="Of the choice of workflows and of their arrivals.")] = 0,
     speed: Annotated[
         float, typer.Option(min=0.1, max=100, help="How many times faster than real; too fast measures this machine.")

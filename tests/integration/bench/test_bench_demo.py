@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from chimera_cli.demo import demo
 
-DEMO = [sys.executable, "-c", "import typer; from chimera_cli.demo import demo; typer.run(demo)", "--seed", "1"]
+DEMO = [sys.executable, "-m", "chimera_cli", "demo", "--seed", "1"]
 FAST = ["--workflows", "12", "--speed", "40", "--load", "0.5"]
 
 
