@@ -129,8 +129,7 @@ def read_examples(folder: Path) -> Examples:
     Raises:
         DataError: A file breaks a rule, or there are too few tasks.
     """
-    prompts = [row for row in read_prompt_outcomes(folder) if row.task_set != _REPEATED_TASKS]
-    return examples(prompts, read_workflows(folder))
+    return examples(read_prompt_outcomes(folder), read_workflows(folder))
 
 
 def examples(prompts: Sequence[PromptOutcome], workflows: Sequence[Workflow]) -> Examples:
@@ -139,7 +138,8 @@ def examples(prompts: Sequence[PromptOutcome], workflows: Sequence[Workflow]) ->
     Raises:
         DataError: There are too few tasks.
     """
-    rows = [*map(_of_prompt, prompts), *map(_of_workflow, workflows)]
+    asked_once = (row for row in prompts if row.task_set != _REPEATED_TASKS)
+    rows = [*map(_of_prompt, asked_once), *map(_of_workflow, workflows)]
     sizes = dict(sorted({row.model: row.parameters_b for row in rows}.items()))
     domains = sorted({row.task.domain for row in rows})
     tasks: dict[_Task, int] = {}

@@ -1,0 +1,80 @@
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from chimera_cli.app import app
+
+runner = CliRunner()
+
+
+def test_it_prints_the_figures_and_names_the_bundle(small_recordings: Path, tmp_path: Path) -> None:
+    """Two tables of held-out figures, and where the bundle is."""
+    result = runner.invoke(app, ["train", "--data", str(small_recordings), "--out", str(tmp_path / "bundle")])
+
+    assert result.exit_code == 0
+    assert "Confidence" in result.stdout
+    assert "Output tokens" in result.stdout
+    assert "3 models" in result.stdout
+    assert (tmp_path / "bundle" / "bundle.json").exists()
+
+
+def test_json_is_the_manifest(small_recordings: Path, tmp_path: Path) -> None:
+    """What is printed is what was written."""
+    out = tmp_path / "bundle"
+
+    result = runner.invoke(app, ["train", "--data", str(small_recordings), "--out", str(out), "--json"])
+
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == json.loads((out / "bundle.json").read_text())
+
+
+def test_missing_data_is_one_line_and_exit_2(tmp_path: Path) -> None:
+    """The line names the file and the rule."""
+    result = runner.invoke(app, ["train", "--data", str(tmp_path), "--out", str(tmp_path / "bundle")])
+
+    assert result.exit_code == 2
+    assert result.stderr.strip().splitlines() == [f"{tmp_path / 'prompt_outcomes.parquet'}: the file is missing"]
+
+
+def test_a_folder_of_something_else_is_one_line_and_exit_2(small_recordings: Path) -> None:
+    """Data is not overwritten by a bundle."""
+    result = runner.invoke(app, ["train", "--data", str(small_recordings), "--out", str(small_recordings)])
+
+    assert result.exit_code == 2
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert "must be empty or hold a bundle only" in result.stderr
+    assert (small_recordings / "workflow_traces.parquet").exists()
+
+
+def test_a_target_that_cannot_be_made_is_one_line_and_exit_2(small_recordings: Path, tmp_path: Path) -> None:
+    """The operating system's reason, with the path."""
+    (tmp_path / "file").touch()
+
+    result = runner.invoke(app, ["train", "--data", str(small_recordings), "--out", str(tmp_path / "file" / "bundle")])
+
+    assert result.exit_code == 2
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in result.stderr
+
+
+def test_the_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An image without the training packages says which extra it lacks."""
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    for name in [name for name in sys.modules if name.startswith("chimera_training.")]:
+        monkeypatch.delitem(sys.modules, name)
+
+    result = runner.invoke(app, ["train", "--out", str(tmp_path / "bundle")])
+
+    assert result.exit_code == 2
+    assert "the extra `train`" in result.stderr
+
+
+def test_help_gives_an_example() -> None:
+    """`chimera train --help` can be copied from."""
+    result = runner.invoke(app, ["train", "--help"])
+
+    assert result.exit_code == 0
+    assert "chimera train --data" in result.stdout

@@ -1,0 +1,100 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from recordings import MODELS, prompt_rows, workflow_rows
+
+from chimera_training.data import DataError
+from chimera_training.examples import Examples, examples
+from chimera_training.split import held_out
+
+
+def test_every_answer_and_every_workflow_is_one_outcome(small_examples: Examples) -> None:
+    """60 prompts and 60 tasks, each by every model."""
+    assert len(small_examples.outcomes.task) == 120 * len(MODELS)
+    assert small_examples.models == tuple(sorted(MODELS))
+    assert small_examples.parameters_b == tuple(MODELS[name] for name in sorted(MODELS))
+    assert small_examples.domains == ("code", "sums")
+
+
+def test_the_text_of_a_workflow_is_its_task_at_every_stage(small_examples: Examples) -> None:
+    """What a tool said later is not the task."""
+    assert len(small_examples.tasks.ids) == 120
+    assert not any("observation" in text for text in small_examples.tasks.texts)
+
+
+def test_a_call_knows_what_came_before_it_and_nothing_else() -> None:
+    """Stage, tokens so far and last tokens count earlier stages only; remaining counts this one and later ones."""
+    big = [row for row in workflow_rows() if row.model == "Big-70B-Chat"]
+
+    calls = examples([], big).calls
+
+    assert calls.known[:3].tolist() == [[900, 0, 0, 0], [1100, 1, 150, 150], [1300, 2, 270, 120]]
+    assert calls.stage_tokens[:3].tolist() == [150, 120, 90]
+    assert calls.remaining_tokens[:3].tolist() == [360, 210, 90]
+
+
+def test_tasks_fall_on_the_side_their_id_says(small_examples: Examples) -> None:
+    """The split is that of the ids."""
+    tasks = small_examples.tasks
+
+    assert tasks.held_out.tolist() == [held_out(task_id) for task_id in tasks.ids]
+    assert not (tasks.training & tasks.held_out).any()
+
+
+def test_choosing_tasks_keeps_their_rows_together(small_examples: Examples) -> None:
+    """`of` keeps exactly the rows of the marked tasks."""
+    chosen = small_examples.tasks.held_out
+
+    outcomes, calls = small_examples.outcomes.of(chosen), small_examples.calls.of(chosen)
+
+    assert chosen[outcomes.task].all()
+    assert chosen[calls.task].all()
+    assert len(outcomes.task) == len(MODELS) * chosen.sum()
+
+
+def test_a_task_in_other_words_is_another_task_of_the_same_side() -> None:
+    """Dialogues begin differently in every trial; the id alone decides the side."""
+    rows = [row for number in range(3) for row in _reworded(number)]
+
+    tasks = examples(rows, []).tasks
+
+    assert len(tasks.ids) == 180
+    assert all(
+        len({held for i, held in zip(tasks.ids, tasks.held_out, strict=True) if i == name}) == 1 for name in tasks.ids
+    )
+
+
+def _reworded(number: int) -> list:  # type: ignore[type-arg]
+    return [replace(row, text=f"{row.text} trial {number}") for row in prompt_rows()]
+
+
+def test_the_one_turn_repeats_of_agent_tasks_are_left_out() -> None:
+    """A text cannot tell whether one turn or five are allowed."""
+    repeats = [replace(row, task_set="mint-1turn") for row in prompt_rows()]
+
+    assert examples(repeats, workflow_rows()).domains == ("code",)
+
+
+def test_too_few_tasks_are_refused() -> None:
+    """With a handful of tasks no split says anything."""
+    with pytest.raises(DataError, match="20 tasks or more"):
+        examples(prompt_rows(5), workflow_rows(5))
+
+
+def test_no_rows_are_refused() -> None:
+    """Empty files are data errors, not crashes."""
+    with pytest.raises(DataError, match="20 tasks or more"):
+        examples([], [])
+
+
+def test_borrowed_tasks_are_on_neither_side() -> None:
+    """A training task with the text of a held-out one is left out of training."""
+    rows = prompt_rows()
+    borrowed = [replace(row, prompt_id=f"copy-{row.prompt_id}") for row in rows]
+
+    tasks = examples([*rows, *borrowed], []).tasks
+
+    for text in set(tasks.texts):
+        same = np.array([other == text for other in tasks.texts])
+        assert not (tasks.held_out[same].any() and tasks.training[same].any())

@@ -1,0 +1,179 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from manifests import manifest
+from onnx import load_from_string
+
+from chimera_training.bundle import (
+    CONFIDENCE_OUTPUT,
+    GRAPHS,
+    LENGTH_INPUT,
+    LENGTH_OUTPUT,
+    MANIFEST,
+    REMAINING_TOKENS,
+    REMAINING_TOKENS_HIGH,
+    STAGE_TOKENS,
+    TEXT,
+    TEXT_INPUT,
+    decode,
+)
+from chimera_training.confidence import ConfidenceModel, fit_confidence
+from chimera_training.encoder import TfidfEncoder, fit_tfidf
+from chimera_training.examples import Examples
+from chimera_training.export import ExportError, check_target, digest, export_graphs, tree_graph, write_bundle
+from chimera_training.features import Floats
+from chimera_training.length import LengthModel, call_rows, fit_lengths
+
+Fitted = tuple[TfidfEncoder, ConfidenceModel, LengthModel, Floats]
+
+
+@pytest.fixture(scope="module")
+def fitted(small_examples: Examples) -> Fitted:
+    encoder = fit_tfidf(small_examples.tasks.texts)
+    confidence, readings = fit_confidence(small_examples, encoder)
+    lengths = fit_lengths(small_examples, readings, confidence.ability)
+    return encoder, confidence, lengths, call_rows(small_examples, small_examples.calls, readings, lengths.traits)
+
+
+@pytest.fixture(scope="module")
+def graphs(fitted: Fitted, small_examples: Examples) -> dict[str, bytes]:
+    encoder, confidence, lengths, rows = fitted
+    return export_graphs(encoder, confidence, lengths, texts=small_examples.tasks.texts, rows=rows)
+
+
+def session(graph: bytes) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+
+
+def test_the_text_graph_gives_the_confidences_of_its_source(
+    graphs: dict[str, bytes], fitted: Fitted, small_examples: Examples
+) -> None:
+    """Every text, every model, to single precision."""
+    encoder, confidence, _, _ = fitted
+    texts = np.array(small_examples.tasks.texts, dtype=object)[:, None]
+
+    (answers,) = session(graphs[TEXT]).run([CONFIDENCE_OUTPUT], {TEXT_INPUT: texts})
+
+    readings = confidence.heads.read(encoder.encode(small_examples.tasks.texts))
+    assert answers == pytest.approx(confidence.confidence(readings), abs=1e-5)
+
+
+@pytest.mark.parametrize("name", [STAGE_TOKENS, REMAINING_TOKENS, REMAINING_TOKENS_HIGH])
+def test_exported_trees_answer_like_their_source(graphs: dict[str, bytes], fitted: Fitted, name: str) -> None:
+    """Every recorded call and made-up ones in between: on the grid no threshold is rounded to the wrong side."""
+    _, _, lengths, rows = fitted
+    source = {STAGE_TOKENS: lengths.stage, REMAINING_TOKENS: lengths.remaining}.get(name, lengths.remaining_high)
+    generator = np.random.default_rng(0)
+    mixed = np.column_stack([generator.choice(column, 4000) for column in rows.T]).astype(np.float32)
+
+    for some in (rows, mixed):
+        (answers,) = session(graphs[name]).run([LENGTH_OUTPUT], {LENGTH_INPUT: some})
+        assert answers[:, 0] == pytest.approx(source.predict(some), abs=1e-4)
+
+
+def test_each_tree_file_has_one_output(graphs: dict[str, bytes]) -> None:
+    """Exporters have been seen to get several outputs in one file wrong."""
+    for name in (STAGE_TOKENS, REMAINING_TOKENS, REMAINING_TOKENS_HIGH):
+        assert [output.name for output in session(graphs[name]).get_outputs()] == [LENGTH_OUTPUT]
+
+
+def test_graphs_use_no_operators_but_onnxruntimes_own(graphs: dict[str, bytes]) -> None:
+    """ONNX, its machine-learning part, onnxruntime's tokenizer."""
+    domains = {opset.domain for graph in graphs.values() for opset in load_from_string(graph).opset_import}
+
+    assert domains <= {"", "ai.onnx.ml", "com.microsoft"}
+
+
+def test_equal_predictors_export_to_equal_bytes(
+    graphs: dict[str, bytes], fitted: Fitted, small_examples: Examples
+) -> None:
+    """A digest names a bundle, so exporting twice must give one digest."""
+    encoder, confidence, lengths, rows = fitted
+
+    again = export_graphs(encoder, confidence, lengths, texts=small_examples.tasks.texts, rows=rows)
+
+    assert {name: digest(content) for name, content in again.items()} == {
+        name: digest(content) for name, content in graphs.items()
+    }
+
+
+def test_a_graph_that_answers_otherwise_is_never_written(
+    fitted: Fitted, small_examples: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exporter that fails silently is found out before the bundle is written."""
+    encoder, confidence, lengths, rows = fitted
+    monkeypatch.setattr("chimera_training.export.tree_graph", lambda _: tree_graph(lengths.remaining))
+
+    with pytest.raises(ExportError, match=r"stage_tokens\.onnx: output `log_tokens` differs"):
+        export_graphs(encoder, confidence, lengths, texts=small_examples.tasks.texts, rows=rows)
+
+
+def test_predictors_that_answer_no_number_are_never_written(fitted: Fitted, small_examples: Examples) -> None:
+    """NaN differs from everything, itself included."""
+    encoder, confidence, lengths, rows = fitted
+    broken = replace(confidence, abilities=confidence.abilities * np.nan)
+
+    with pytest.raises(ExportError, match=r"text\.onnx: output `confidence` differs"):
+        export_graphs(encoder, broken, lengths, texts=small_examples.tasks.texts, rows=rows)
+
+
+def test_a_bundle_is_a_folder_with_manifest_and_graphs(tmp_path: Path, graphs: dict[str, bytes]) -> None:
+    """Nothing else, and nothing beside it; folders above are made."""
+    write_bundle(tmp_path / "deep" / "bundle", manifest(), graphs)
+
+    assert {entry.name for entry in (tmp_path / "deep" / "bundle").iterdir()} == {MANIFEST, *GRAPHS}
+    assert [entry.name for entry in (tmp_path / "deep").iterdir()] == ["bundle"]
+    assert decode((tmp_path / "deep" / "bundle" / MANIFEST).read_bytes()) == manifest()
+
+
+def test_an_older_bundle_is_replaced_whole(tmp_path: Path, graphs: dict[str, bytes]) -> None:
+    """No file of the old one survives."""
+    out = tmp_path / "bundle"
+    write_bundle(out, manifest(), dict.fromkeys(graphs, b"old"))
+
+    write_bundle(out, manifest(), {TEXT: b"new"})
+
+    assert {entry.name for entry in out.iterdir()} == {MANIFEST, TEXT}
+    assert (out / TEXT).read_bytes() == b"new"
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    """The text names what is in the way, and nothing is touched."""
+    (tmp_path / "thesis.tex").write_text("years of work")
+
+    with pytest.raises(ExportError, match=r"must be empty or hold a bundle only, but holds 'thesis\.tex'"):
+        write_bundle(tmp_path, manifest(), {})
+
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_a_file_is_no_place_for_a_bundle(tmp_path: Path) -> None:
+    """A bundle is a folder."""
+    (tmp_path / "file").touch()
+
+    with pytest.raises(ExportError, match="this is a file"):
+        check_target(tmp_path / "file")
+
+
+def test_an_empty_folder_may_be_filled(tmp_path: Path) -> None:
+    """As mktemp -d and Kubernetes volumes leave them."""
+    write_bundle(tmp_path / "made", manifest(), {})
+    (tmp_path / "empty").mkdir()
+
+    check_target(tmp_path / "empty")
+    check_target(tmp_path / "not-there")
+
+
+def test_a_failed_write_leaves_the_older_bundle(tmp_path: Path, graphs: dict[str, bytes]) -> None:
+    """Everything is written beside it first."""
+    out = tmp_path / "bundle"
+    write_bundle(out, manifest(), graphs)
+
+    with pytest.raises(TypeError):
+        write_bundle(out, manifest(), {TEXT: "not bytes"})  # type: ignore[dict-item]
+
+    assert {entry.name for entry in out.iterdir()} == {MANIFEST, *GRAPHS}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["bundle"]
