@@ -1,9 +1,5 @@
-from typing import Any
-
-import numpy as np
-import onnxruntime
 import pytest
-from onnx import TensorProto, helper
+from encoders import run
 from recordings import prompt_rows, workflow_rows
 
 from chimera_training.encoder import TfidfEncoder, fit_tfidf
@@ -18,20 +14,6 @@ TEXTS = [
 @pytest.fixture(scope="module")
 def encoder() -> TfidfEncoder:
     return fit_tfidf(sorted(TEXTS))
-
-
-def run(encoder: TfidfEncoder, texts: list[str]) -> Any:
-    width = encoder.encode(["x"]).shape[1]
-    graph = helper.make_graph(
-        encoder.nodes("text", "vector"),
-        "encoder",
-        [helper.make_tensor_value_info("text", TensorProto.STRING, ["n", 1])],
-        [helper.make_tensor_value_info("vector", TensorProto.FLOAT, ["n", width])],
-    )
-    opsets = [helper.make_opsetid("", 15), helper.make_opsetid("com.microsoft", 1)]
-    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    return session.run(None, {"text": np.array(texts, dtype=object)[:, None]})[0]
 
 
 def test_the_graph_encodes_like_its_source(encoder: TfidfEncoder) -> None:

@@ -1,0 +1,29 @@
+"""Run an encoder's ONNX nodes on their own."""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from onnx import TensorProto, helper
+
+from chimera_training.encoder import Encoder
+
+
+def run(encoder: Encoder, texts: list[str]) -> Any:
+    """Return the vectors, (texts, width)."""
+    return _session(encoder).run(None, {"text": np.array(texts, dtype=object)[:, None]})[0]
+
+
+@lru_cache
+def _session(encoder: Encoder) -> Any:
+    width = encoder.encode(["x"]).shape[1]
+    graph = helper.make_graph(
+        encoder.nodes("text", "vector"),
+        "encoder",
+        [helper.make_tensor_value_info("text", TensorProto.STRING, ["n", 1])],
+        [helper.make_tensor_value_info("vector", TensorProto.FLOAT, ["n", width])],
+    )
+    opsets = [helper.make_opsetid("", 15), helper.make_opsetid("com.microsoft", 1)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])

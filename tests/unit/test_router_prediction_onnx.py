@@ -1,0 +1,132 @@
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from onnx import ModelProto, TensorProto, helper, load_from_string, numpy_helper
+
+from chimera_router.errors import BundleError
+from chimera_router.prediction.bundle import Bundle, default_bundle, read_bundle
+from chimera_router.prediction.onnx import Graphs
+from chimera_training.bundle import LENGTH_INPUT, LENGTH_OUTPUT, STAGE_TOKENS, TEXT
+
+BUNDLE = read_bundle(default_bundle())
+COLUMNS = len(BUNDLE.manifest.features.length)
+
+
+def with_graph(name: str, content: bytes) -> Bundle:
+    return replace(BUNDLE, graphs={**BUNDLE.graphs, name: content})
+
+
+def constant(value: float, *, columns: int = COLUMNS, output: str = LENGTH_OUTPUT, operator: str = "Mul") -> bytes:
+    """Return a graph that answers every row with one number."""
+    zeros = numpy_helper.from_array(np.zeros((columns, 1), dtype=np.float32), "zeros")
+    number = numpy_helper.from_array(np.array([value], dtype=np.float32), "number")
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", [LENGTH_INPUT, "zeros"], ["nothing"]),
+            helper.make_node("Add", ["nothing", "number"], ["sum"]),
+            helper.make_node(operator, ["sum", "number"] if operator == "Mul" else ["sum"], [output]),
+        ],
+        "constant",
+        [helper.make_tensor_value_info(LENGTH_INPUT, TensorProto.FLOAT, ["n", columns])],
+        [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", 1])],
+        [zeros, number],
+    )
+    return _serialised(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8))
+
+
+def _serialised(model: ModelProto) -> bytes:
+    content: bytes = model.SerializeToString()
+    return content
+
+
+def test_a_text_is_read_by_every_model_of_the_bundle() -> None:
+    """Confidences are chances; domains are chances that add up to 1; difficulty stands last."""
+    reading = Graphs(BUNDLE).read(["write a function", ""])
+
+    assert reading.confidence.shape == (2, len(BUNDLE.manifest.models))
+    assert ((reading.confidence >= 0) & (reading.confidence <= 1)).all()
+    assert reading.facts.shape == (2, len(BUNDLE.manifest.domains) + 1)
+    assert reading.facts[:, :-1].sum(axis=1) == pytest.approx([1.0, 1.0], abs=1e-4)
+
+
+def test_a_batch_reads_like_its_texts_one_by_one() -> None:
+    """Padding to the longest text changes nothing."""
+    graphs, texts = Graphs(BUNDLE), ["sort a list", "x " * 300, "how many apples are left"]
+
+    together = graphs.read(texts).confidence
+
+    assert together == pytest.approx(np.vstack([graphs.read([text]).confidence for text in texts]), abs=1e-6)
+
+
+def test_logarithms_come_back_as_tokens() -> None:
+    """log(1 + tokens) out of the graph, tokens out of `lengths`; never below zero."""
+    rows = np.zeros((3, COLUMNS), dtype=np.float32)
+
+    two = Graphs(with_graph(STAGE_TOKENS, constant(2.0))).lengths(rows)
+    negative = Graphs(with_graph(STAGE_TOKENS, constant(1.0, operator="Neg"))).lengths(rows)
+
+    assert two.stage == pytest.approx([np.expm1(4.0)] * 3)
+    assert negative.stage.tolist() == [0.0] * 3
+    assert (two.remaining_high > 0).all()
+
+
+def test_the_high_quantile_is_shifted_as_the_manifest_says() -> None:
+    """The conformal shift is added in logarithms."""
+    features = msgspec.structs.replace(BUNDLE.manifest.features, high_shift=0.0)
+    plain = replace(BUNDLE, manifest=msgspec.structs.replace(BUNDLE.manifest, features=features))
+    rows = np.zeros((1, COLUMNS), dtype=np.float32)
+
+    shifted, unshifted = (np.log1p(Graphs(each).lengths(rows).remaining_high) for each in (BUNDLE, plain))
+
+    assert shifted - unshifted == pytest.approx([BUNDLE.manifest.features.high_shift], abs=1e-6)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_an_answer_that_is_no_number_is_an_error(value: float) -> None:
+    """Decisions are never made from NaN."""
+    graphs = Graphs(with_graph(STAGE_TOKENS, constant(value)))
+
+    with pytest.raises(ValueError, match="not a number"):
+        graphs.lengths(np.zeros((1, COLUMNS), dtype=np.float32))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a graph", BUNDLE.graphs[TEXT][:1000]])
+def test_what_is_no_graph_is_refused_by_name(content: bytes) -> None:
+    """Broken bytes with the right digest."""
+    with pytest.raises(BundleError, match=r"text\.onnx: onnxruntime cannot load the graph"):
+        Graphs(with_graph(TEXT, content))
+
+
+def test_an_operator_that_onnxruntime_does_not_bring_is_refused() -> None:
+    """Custom operators would need foreign code."""
+    model: Any = load_from_string(constant(1.0))
+    model.graph.node[0].domain = "evil.ops"
+    model.opset_import.append(helper.make_opsetid("evil.ops", 1))
+
+    with pytest.raises(BundleError, match=r"stage_tokens\.onnx: onnxruntime cannot load the graph"):
+        Graphs(with_graph(STAGE_TOKENS, _serialised(model)))
+
+
+def test_an_input_of_another_width_is_refused() -> None:
+    """The text names what the manifest promises and what the graph has."""
+    with pytest.raises(
+        BundleError, match=rf"inputs must be `features` with {COLUMNS} columns, but are `features` with 3 columns"
+    ):
+        Graphs(with_graph(STAGE_TOKENS, constant(1.0, columns=3)))
+
+
+def test_an_output_of_another_name_is_refused() -> None:
+    """Outputs are found by name."""
+    with pytest.raises(BundleError, match="outputs must be `log_tokens` with 1 columns, but are `variable`"):
+        Graphs(with_graph(STAGE_TOKENS, constant(1.0, output="variable")))
+
+
+def test_confidences_for_another_number_of_models_are_refused() -> None:
+    """A manifest that lists fewer models than the graph answers for does not fit it."""
+    fewer = msgspec.structs.replace(BUNDLE.manifest, models=BUNDLE.manifest.models[:-1])
+
+    with pytest.raises(BundleError, match=r"text\.onnx: its outputs must be `confidence` with \d+ columns"):
+        Graphs(replace(BUNDLE, manifest=fewer))

@@ -1,0 +1,254 @@
+import asyncio
+import shutil
+import threading
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pools import FAST
+
+from chimera_router.errors import BundleError
+from chimera_router.prediction import batching
+from chimera_router.prediction.bundle import default_bundle
+from chimera_router.prediction.port import Observation, Predictor, Query
+from chimera_router.prediction.predictor import BundlePredictor, open_predictor
+from chimera_router.scheduling.types import Descriptor, Model, Predictions, PredictionSource
+from chimera_training.bundle import TEXT
+from chimera_training.data import Workflow, read_workflows, recorded_folder
+from chimera_training.split import held_out
+
+pytestmark = pytest.mark.anyio
+
+DEMO = ("CodeQwen1.5-7B-Chat", "Meta-Llama-3-8B-Instruct", "Meta-Llama-3-70B-Instruct")
+QUERY = Query(text="Write a function that sorts a list.", prompt_tokens=900)
+LONG = 60.0  # seconds of deadline where a test is not about it: this machine is shared
+
+
+@dataclass
+class Told:
+    """What the predictor reported."""
+
+    fallbacks: list[str] = field(default_factory=list)
+    refused: list[BundleError] = field(default_factory=list)
+
+    def open(self, models: Sequence[Model], *, path: Path | None = None, deadline: float = LONG) -> Predictor:
+        return open_predictor(
+            models,
+            path=path,
+            deadline=deadline,
+            on_fallback=self.fallbacks.append,
+            on_refused=self.refused.append,
+        )
+
+
+def models(*names: str, **descriptor: str | float) -> list[Model]:
+    return [
+        Model(name=name, coefficients=FAST, descriptor=Descriptor(**descriptor))  # type: ignore[arg-type]
+        for name in names or DEMO
+    ]
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+@pytest.fixture
+async def predictor(told: Told) -> AsyncIterator[Predictor]:
+    predictor = told.open(models())
+    yield predictor
+    await predictor.aclose()
+
+
+async def test_the_default_bundle_answers_for_every_model(predictor: Predictor, told: Told) -> None:
+    """One prediction each, from the bundle, without a fallback."""
+    predictions = await predictor.predict(QUERY)
+
+    assert predictor.source is predictions.source is PredictionSource.BUNDLE
+    assert tuple(predictions.by_model) == DEMO
+    assert told == Told()
+
+
+async def test_predictions_keep_their_order(predictor: Predictor) -> None:
+    """This call takes no more than the rest of the workflow, and the median no more than the high quantile."""
+    for stage in range(4):
+        predictions = await predictor.predict(
+            Query(text=QUERY.text, prompt_tokens=900, stage=stage, tokens_so_far=100 * stage, last_tokens=100)
+        )
+        for each in predictions.by_model.values():
+            assert 0.0 <= each.confidence <= 1.0
+            assert 0.0 <= each.stage_tokens <= each.remaining_tokens <= each.remaining_tokens_high
+
+
+async def test_the_clients_limit_caps_this_call(predictor: Predictor) -> None:
+    """No answer is longer than the client allows."""
+    predictions = await predictor.predict(Query(text=QUERY.text, prompt_tokens=900, max_tokens=5))
+
+    assert all(each.stage_tokens == 5 for each in predictions.by_model.values())
+
+
+async def test_a_batch_answers_like_single_requests(predictor: Predictor) -> None:
+    """Nobody gets his neighbour's prediction."""
+    queries = [Query(text=f"Question {n}: what is {n} + {n}?" * n, prompt_tokens=50 * n) for n in range(1, 40)]
+
+    together = await asyncio.gather(*map(predictor.predict, queries))
+
+    for query, prediction in zip(queries, together, strict=True):
+        alone = await predictor.predict(query)
+        for name in DEMO:
+            assert prediction.by_model[name].confidence == pytest.approx(alone.by_model[name].confidence, abs=1e-6)
+            assert prediction.by_model[name].remaining_tokens == pytest.approx(alone.by_model[name].remaining_tokens)
+
+
+@pytest.mark.parametrize("text", ["", "\x00", "\ud800", "😀" * 5000, "a" * 100_000, "\n" * 3000])
+async def test_no_text_is_a_fault(predictor: Predictor, told: Told, text: str) -> None:
+    """Whatever clients send, the bundle answers."""
+    predictions = await predictor.predict(Query(text=text, prompt_tokens=0))
+
+    assert predictions.source is PredictionSource.BUNDLE
+    assert told.fallbacks == []
+
+
+async def test_the_specialist_is_trusted_above_the_large_model_on_code_only(predictor: Predictor) -> None:
+    """On held-out tasks: CodeQwen 7B goes before Llama-3 70B on MBPP, far behind it on MMLU, as recorded."""
+    tasks = held_out_tasks(predictor)
+
+    code = await mean_confidence(predictor, tasks, "mint-mbpp")
+    knowledge = await mean_confidence(predictor, tasks, "mint-mmlu")
+
+    assert code["CodeQwen1.5-7B-Chat"] > code["Meta-Llama-3-70B-Instruct"] > code["Meta-Llama-3-8B-Instruct"]
+    assert knowledge["Meta-Llama-3-70B-Instruct"] > knowledge["CodeQwen1.5-7B-Chat"] + 0.2
+
+
+async def test_confidences_are_calibrated_on_held_out_workflows(predictor: Predictor) -> None:
+    """Over all held-out agent tasks, mean confidence in each model is near its success rate."""
+    tasks = held_out_tasks(predictor)
+
+    for name in DEMO:
+        own = [task for task in tasks if task.model == name]
+        confidence = np.mean([(await predictor.predict(first(task))).by_model[name].confidence for task in own])
+        assert confidence == pytest.approx(np.mean([task.success for task in own]), abs=0.1)
+
+
+def held_out_tasks(predictor: Predictor) -> list[Workflow]:
+    assert predictor.source is PredictionSource.BUNDLE
+    return [row for row in read_workflows(recorded_folder(), models=DEMO) if held_out(row.task_id)]
+
+
+def first(task: Workflow) -> Query:
+    return Query(text=task.stages[0].text, prompt_tokens=task.stages[0].prompt_tokens)
+
+
+async def mean_confidence(predictor: Predictor, tasks: list[Workflow], task_set: str) -> dict[str, float]:
+    queries = [first(task) for task in tasks if task.task_set == task_set and task.model == DEMO[0]]
+    answers = [await predictor.predict(query) for query in queries]
+    return {name: float(np.mean([answer.by_model[name].confidence for answer in answers])) for name in DEMO}
+
+
+async def test_a_model_that_nothing_matches_keeps_its_prior(told: Told) -> None:
+    """Lengths are those of the average model."""
+    predictor = told.open([*models("stranger", general_score=0.66), *models()])
+
+    prediction = (await predictor.predict(QUERY)).by_model["stranger"]
+
+    assert prediction.confidence == 0.66
+    assert prediction.remaining_tokens > 0
+    await predictor.aclose()
+
+
+async def test_a_model_is_matched_by_its_description(told: Told) -> None:
+    """Another name, the same predictions as the model it was recorded as."""
+    predictor = told.open([*models("mine", trained_as=DEMO[0]), *models(DEMO[0])])
+
+    predictions = (await predictor.predict(QUERY)).by_model
+
+    assert predictions["mine"] == predictions[DEMO[0]]
+    await predictor.aclose()
+
+
+async def test_past_the_deadline_running_medians_answer(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stuck worker delays no decision; the reason is reported."""
+    stuck = threading.Event()
+    predictor = told.open(models(), deadline=0.01)
+    assert isinstance(predictor, BundlePredictor)
+    monkeypatch.setattr(predictor._answers._graphs, "read", lambda _: stuck.wait(LONG))
+
+    predictions = await predictor.predict(QUERY)
+
+    assert predictions.source is PredictionSource.HEURISTIC
+    assert set(predictions.by_model) == set(DEMO)
+    assert told.fallbacks == ["deadline"]
+    stuck.set()
+    await predictor.aclose()
+
+
+async def test_after_a_fault_running_medians_answer(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the bundle does, the decision is made; the next request may be the bundle's again."""
+    predictor = told.open(models())
+    assert isinstance(predictor, BundlePredictor)
+    with monkeypatch.context() as broken:
+        broken.setattr(predictor._answers._graphs, "read", lambda _: 1 / 0)
+        assert (await predictor.predict(QUERY)).source is PredictionSource.HEURISTIC
+
+    assert (await predictor.predict(QUERY)).source is PredictionSource.BUNDLE
+    assert told.fallbacks == ["fault"]
+    await predictor.aclose()
+
+
+async def test_where_too_many_wait_running_medians_answer(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full queue is no reason to refuse a request."""
+    monkeypatch.setattr(batching, "LONGEST_QUEUE", 0)
+    predictor = told.open(models())
+
+    assert (await predictor.predict(QUERY)).source is PredictionSource.HEURISTIC
+    assert told.fallbacks == ["busy"]
+    await predictor.aclose()
+
+
+async def test_a_closed_predictor_still_answers(told: Told) -> None:
+    """A request that held on to the old one while the configuration was swapped gets a decision."""
+    predictor = told.open(models())
+    await predictor.aclose()
+
+    predictions = await predictor.predict(QUERY)
+
+    assert predictions.source is PredictionSource.HEURISTIC
+    assert told.fallbacks == ["fault"]
+
+
+async def test_medians_stay_current_while_the_bundle_answers(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was observed is there when it is needed."""
+    predictor = told.open(models())
+    for _ in range(50):
+        predictor.observe(Observation(model=DEMO[0], stage=0, output_tokens=33))
+    monkeypatch.setattr(batching, "LONGEST_QUEUE", 0)
+
+    predictions: Predictions = await predictor.predict(QUERY)
+
+    assert predictions.by_model[DEMO[0]].stage_tokens == 33
+    await predictor.aclose()
+
+
+async def test_a_refused_bundle_leaves_running_medians(told: Told, tmp_path: Path) -> None:
+    """The refusal names the file and the rule; every answer counts as a fallback."""
+    bundle = Path(shutil.copytree(default_bundle(), tmp_path / "bundle"))
+    (bundle / TEXT).write_bytes(b"something else")
+
+    predictor = told.open(models(), path=bundle)
+    predictions = await predictor.predict(QUERY)
+
+    assert predictor.source is predictions.source is PredictionSource.HEURISTIC
+    (refused,) = told.refused
+    assert f"{bundle / TEXT}: its sha256 must be" in str(refused)
+    assert told.fallbacks == ["no-bundle"]
+    await predictor.aclose()
+
+
+async def test_a_bundle_that_is_not_there_is_refused(told: Told, tmp_path: Path) -> None:
+    """No bundle is a refusal too, not a crash."""
+    predictor = told.open(models(), path=tmp_path)
+
+    assert predictor.source is PredictionSource.HEURISTIC
+    assert "bundle.json: the file is missing" in str(told.refused[0])
