@@ -130,7 +130,7 @@ async def _compare(comparison: Comparison, policies: Sequence[PolicyName]) -> li
     count = len(comparison.workload)
     console.print(
         f"Replaying {count} recorded workflows, {comparison.rate:.1f} a second, on simulated engines "
-        f"of {SLOTS} slots, {comparison.speed:g}x faster than real",
+        f"of {SLOTS} slots, {comparison.speed:g}x faster than real; chimera with {_tuning(comparison)}",
         highlight=False,
     )
     summaries = []
@@ -142,6 +142,12 @@ async def _compare(comparison: Comparison, policies: Sequence[PolicyName]) -> li
             results = await _round(comparison, policy, console, lambda bar=bar: progress.advance(bar))  # type: ignore[misc]
             summaries.append(summarise(policy, results, models=list(recorded_names(comparison.pool))))
     return summaries
+
+
+def _tuning(comparison: Comparison) -> str:
+    routing = comparison.pool.spec.routing
+    values = {"slack": routing.slack, "minGain": routing.min_gain}
+    return ", ".join(f"{name} {'by default' if value is None else value}" for name, value in values.items())
 
 
 async def _round(
@@ -176,10 +182,20 @@ def _failover(results: Sequence[WorkflowResult], *, killed: str, in_flight: int)
 
 def _show(comparison: Comparison, summaries: Sequence[Summary], *, as_json: bool) -> None:
     if as_json:
-        figures = {"simulated": True, "rate": comparison.rate, "speed": comparison.speed, "slots": SLOTS}
-        typer.echo(json.dumps(figures | {"policies": [summary.as_json() for summary in summaries]}, indent=2))
+        typer.echo(json.dumps(_conditions(comparison) | {"policies": [each.as_json() for each in summaries]}, indent=2))
     else:
         Console().print(table(summaries))
+
+
+def _conditions(comparison: Comparison) -> dict[str, Any]:
+    """Return what the figures hold for: without the pool's own tuning nobody could repeat Chimera's."""
+    return {
+        "simulated": True,
+        "routing": comparison.pool.spec.routing.model_dump(mode="json", by_alias=True, exclude_none=True),
+        "rate": comparison.rate,
+        "speed": comparison.speed,
+        "slots": SLOTS,
+    }
 
 
 def _draw(comparison: Comparison, summaries: Sequence[Summary], path: Path) -> None:
