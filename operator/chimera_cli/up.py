@@ -72,7 +72,7 @@ async def _show(
     kind = "simulated" if engine == "simulator" else "vLLM"
     console.print(f"Starting {kind} engines for {', '.join(model.name for model in pool.spec.models)} …")
     async with serving as running:
-        console.print(_welcome(pool, running.url), markup=False, highlight=False, soft_wrap=True)
+        console.print(_welcome(pool, running), markup=False, highlight=False, soft_wrap=True)
         async with asyncio.TaskGroup() as group:
             tasks = (
                 group.create_task(_watch(running, console, title=f"{pool.metadata.name}, {kind} engines")),
@@ -84,12 +84,15 @@ async def _show(
     return failure
 
 
-def _welcome(pool: HeterogeneousModelPool, url: str) -> str:
-    body = {"model": pool.metadata.name, "messages": [{"role": "user", "content": "What is 17 times 23?"}]}
+def _welcome(pool: HeterogeneousModelPool, running: RunningPool) -> str:
+    question = "What is 17 times 23?"
+    body = {"model": pool.metadata.name, "messages": [{"role": "user", "content": question}]}
     return (
-        f"{pool.metadata.name} serves at {url}\n\n"
-        f"  curl {url}/v1/chat/completions -H 'content-type: application/json' \\\n    -d '{json.dumps(body)}'\n\n"
-        "Ctrl-C stops it."
+        f"{pool.metadata.name} serves at {running.url}\n\n"
+        f"  curl {running.url}/v1/chat/completions -H 'content-type: application/json' \\\n"
+        f"    -d '{json.dumps(body)}'\n"
+        f"  chimera explain --url {running.management_url} '{question}'\n\n"
+        f"Metrics are at {running.management_url}/metrics. Ctrl-C stops it."
     )
 
 

@@ -96,16 +96,17 @@ async def serve(
         site = _site(pool, folder=Path(name), port=port)
         plan = local_plan(pool, site=site, speed=speed, engine=engine)
         kept = _write(plan, folder=site.folder, logs=logs)
-        # Engines first: an endpoint that is down when the picker first looks is not looked at again at once.
+        # Each only once what it asks is there, so that whoever connects early waits and is not refused.
         async with (
             supervise(plan.engines, logs=kept, ready_seconds=ENGINE_SECONDS[engine]) as engines,
-            supervise((plan.picker, plan.envoy), logs=kept, ready_seconds=FRONT_SECONDS) as front,
+            supervise([plan.picker], logs=kept, ready_seconds=FRONT_SECONDS) as picker,
+            supervise([plan.envoy], logs=kept, ready_seconds=FRONT_SECONDS) as envoy,
         ):
             yield RunningPool(
                 url=f"http://{LOOPBACK}:{site.ports.gateway}",
                 management_url=f"http://{LOOPBACK}:{site.ports.management}",
                 engines=engines,
-                front=front,
+                front=(*picker, *envoy),
             )
 
 
