@@ -16,7 +16,7 @@ from chimera_training.abilities import fit_head, fit_rasch, sigmoid
 from chimera_training.encoder import Encoder
 from chimera_training.examples import Examples, Outcomes
 from chimera_training.features import Floats
-from chimera_training.reading import ReadingTask, TextHeads, fit_heads, read_unseen
+from chimera_training.reading import LabelledTexts, TextHeads, fit_heads, read_unseen
 
 # Precisions (1 / variance, in logits) of the priors: tasks of a domain differ in ease by about 1.5, domains by more.
 TASK_PRECISION = 0.5
@@ -55,7 +55,7 @@ def fit_confidence(examples: Examples, encoder: Encoder) -> tuple[ConfidenceMode
     """
     training = examples.tasks.training
     outcomes = examples.outcomes.of(training)
-    texts = _reading_task(examples, outcomes, encoder.encode(examples.tasks.texts))
+    texts = _labelled(examples, outcomes, encoder.encode(examples.tasks.texts))
     heads = fit_heads(texts.of(training))
     readings = read_unseen(texts, heads, examples.tasks.ids, training)
     by_domain = Outcomes(task=examples.tasks.domain[outcomes.task], model=outcomes.model, success=outcomes.success)
@@ -72,13 +72,13 @@ def fit_confidence(examples: Examples, encoder: Encoder) -> tuple[ConfidenceMode
     return model, readings
 
 
-def _reading_task(examples: Examples, outcomes: Outcomes, vectors: Any) -> ReadingTask:
+def _labelled(examples: Examples, outcomes: Outcomes, vectors: Any) -> LabelledTexts:
     tasks, domains = len(examples.tasks.ids), len(examples.domains)
     # One ability for each model and domain, so that what is left over is difficulty inside the domain.
     specialist = outcomes.model * domains + examples.tasks.domain[outcomes.task]
     answers = Outcomes(task=outcomes.task, model=specialist, success=outcomes.success)
     ease, _ = fit_rasch(answers, tasks=tasks, models=len(examples.models) * domains, task_precision=TASK_PRECISION)
-    return ReadingTask(
+    return LabelledTexts(
         vectors=vectors,
         domain=examples.tasks.domain,
         difficulty=-ease,

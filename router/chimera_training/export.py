@@ -92,7 +92,9 @@ def tree_graph(trees: Any) -> ModelProto:
     for node in model.graph.node:
         node.output[:] = [LENGTH_OUTPUT if name == output.name else name for name in node.output]
     output.CopyFrom(helper.make_tensor_value_info(LENGTH_OUTPUT, TensorProto.FLOAT, ["n", 1]))
-    return model
+    # The converter lists the operator sets in the order of a Python set, which changes from process to process.
+    opsets = sorted(model.opset_import, key=lambda opset: opset.domain)
+    return helper.make_model(model.graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name=PRODUCER)
 
 
 def export_graphs(

@@ -55,7 +55,7 @@ class TextHeads:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReadingTask:
+class LabelledTexts:
     """Texts with what should be read in them.
 
     Attributes:
@@ -72,9 +72,9 @@ class ReadingTask:
     answers: Integers
     domains: int
 
-    def of(self, tasks: Mask) -> "ReadingTask":
+    def of(self, tasks: Mask) -> "LabelledTexts":
         """Return the marked texts."""
-        return ReadingTask(
+        return LabelledTexts(
             vectors=self.vectors[tasks],
             domain=self.domain[tasks],
             difficulty=self.difficulty[tasks],
@@ -83,7 +83,7 @@ class ReadingTask:
         )
 
 
-def fit_heads(texts: ReadingTask) -> TextHeads:
+def fit_heads(texts: LabelledTexts) -> TextHeads:
     """Fit both heads."""
     width = texts.vectors.shape[1]
     weights, bias = np.zeros((width, texts.domains + 1)), np.zeros(texts.domains + 1)
@@ -95,7 +95,7 @@ def fit_heads(texts: ReadingTask) -> TextHeads:
     return TextHeads(weights, bias)
 
 
-def read_unseen(texts: ReadingTask, heads: TextHeads, ids: Sequence[str], training: Mask) -> Floats:
+def read_unseen(texts: LabelledTexts, heads: TextHeads, ids: Sequence[str], training: Mask) -> Floats:
     """Read every text as if it were new: training texts by heads that were fitted without them.
 
     Args:
@@ -116,7 +116,7 @@ def _parts(ids: Sequence[str], training: Mask) -> Iterator[Mask]:
     return (mask for mask in masks if mask.any() and (training & ~mask).any())
 
 
-def _fit_domains(texts: ReadingTask, weights: Floats, bias: Floats) -> None:
+def _fit_domains(texts: LabelledTexts, weights: Floats, bias: Floats) -> None:
     """Fill in the logits of the domains that occur; one that does not occur stays far below them."""
     present = np.unique(texts.domain)
     bias[:-1] = NEVER

@@ -7,7 +7,7 @@ from chimera_training.confidence import ConfidenceModel, fit_confidence
 from chimera_training.encoder import TfidfEncoder, fit_tfidf
 from chimera_training.examples import Examples, examples
 from chimera_training.features import Floats, normalise
-from chimera_training.reading import ReadingTask, fit_heads, read_unseen
+from chimera_training.reading import LabelledTexts, fit_heads, read_unseen
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_training_tasks_are_read_by_heads_that_have_not_seen_them(
     """Changing what a task was like changes nothing in how that task itself is read."""
     tasks = small_examples.tasks
     vectors = encoder.encode(tasks.texts)
-    texts = ReadingTask(
+    texts = LabelledTexts(
         vectors=vectors,
         domain=tasks.domain,
         difficulty=np.zeros(len(tasks.ids)),
@@ -96,7 +96,7 @@ def test_training_tasks_are_read_by_heads_that_have_not_seen_them(
     )
     heads = fit_heads(texts.of(tasks.training))
     number = int(np.flatnonzero(tasks.training)[0])
-    changed = ReadingTask(
+    changed = LabelledTexts(
         vectors=vectors,
         domain=tasks.domain,
         difficulty=np.where(np.arange(len(tasks.ids)) == number, 100.0, 0.0),
@@ -115,7 +115,7 @@ def test_domains_that_do_not_occur_are_never_read(present: list[int]) -> None:
     """One, two or three domains of three: the rest keep a chance of 0."""
     texts = [normalise(f"kind{number % len(present)} words") for number in range(30)]
     encoder = fit_tfidf(texts)
-    reading = ReadingTask(
+    reading = LabelledTexts(
         vectors=encoder.encode(texts),
         domain=np.array([present[number % len(present)] for number in range(30)]),
         difficulty=np.zeros(30),
@@ -132,7 +132,7 @@ def test_domains_that_do_not_occur_are_never_read(present: list[int]) -> None:
 def test_confidence_is_the_formula() -> None:
     """Domains times abilities plus slope times difficulty, through the sigmoid."""
     heads = fit_heads(
-        ReadingTask(
+        LabelledTexts(
             vectors=np.eye(2),
             domain=np.zeros(2, dtype=np.int64),
             difficulty=np.zeros(2),
