@@ -92,7 +92,7 @@ def _welcome(pool: HeterogeneousModelPool, running: RunningPool) -> str:
         f"  curl {running.url}/v1/chat/completions -H 'content-type: application/json' \\\n"
         f"    -d '{json.dumps(body)}'\n"
         f"  chimera explain --url {running.management_url} '{question}'\n\n"
-        f"Metrics are at {running.management_url}/metrics. Ctrl-C stops it."
+        f"Metrics are at {running.management_url}/metrics.\nCtrl-C stops it."
     )
 
 
