@@ -10,7 +10,9 @@ FORMAT_VERSION = 1
 MANIFEST = "bundle.json"
 
 # Graphs of a bundle: name of the file, and what it computes.
-TEXT = "text.onnx"  # text (n, 1) → confidence (n, models), domains (n, domains), difficulty (n, 1)
+TEXT = (
+    "text.onnx"  # text (n, 1) → confidence (n, models); a chance of each domain, then the difficulty (n, domains + 1)
+)
 STAGE_TOKENS = "stage_tokens.onnx"  # features (rows, columns) → log(1 + tokens of this request), median
 REMAINING_TOKENS = "remaining_tokens.onnx"  # the same of the rest of the workflow, this request included
 REMAINING_TOKENS_HIGH = "remaining_tokens_high.onnx"  # the same at the .9 quantile, before `high_shift`
@@ -18,8 +20,7 @@ GRAPHS = (TEXT, STAGE_TOKENS, REMAINING_TOKENS, REMAINING_TOKENS_HIGH)
 
 TEXT_INPUT = "text"
 CONFIDENCE_OUTPUT = "confidence"
-DOMAINS_OUTPUT = "domains"
-DIFFICULTY_OUTPUT = "difficulty"
+READINGS_OUTPUT = "readings"
 LENGTH_INPUT = "features"
 LENGTH_OUTPUT = "log_tokens"
 

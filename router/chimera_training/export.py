@@ -18,12 +18,11 @@ from onnxmltools.convert.common.data_types import FloatTensorType
 
 from chimera_training.bundle import (
     CONFIDENCE_OUTPUT,
-    DIFFICULTY_OUTPUT,
-    DOMAINS_OUTPUT,
     GRAPHS,
     LENGTH_INPUT,
     LENGTH_OUTPUT,
     MANIFEST,
+    READINGS_OUTPUT,
     REMAINING_TOKENS,
     REMAINING_TOKENS_HIGH,
     STAGE_TOKENS,
@@ -53,7 +52,7 @@ class ExportError(Exception):
 
 
 def text_graph(encoder: Encoder, model: ConfidenceModel) -> ModelProto:
-    """Return the graph from a text to confidences, domains and difficulty."""
+    """Return the graph from a text to confidences and what they were read from."""
     readings = model.heads.weights.shape[1]
     constants = {
         "weights": model.heads.weights,
@@ -63,13 +62,13 @@ def text_graph(encoder: Encoder, model: ConfidenceModel) -> ModelProto:
     nodes = [
         *encoder.nodes(TEXT_INPUT, "vector"),
         helper.make_node("Gemm", ["vector", "weights", "bias"], ["read"]),
-        helper.make_node("Split", ["read", "parts"], ["domain_logits", DIFFICULTY_OUTPUT], axis=1),
-        helper.make_node("Softmax", ["domain_logits"], [DOMAINS_OUTPUT], axis=1),
-        helper.make_node("Concat", [DOMAINS_OUTPUT, DIFFICULTY_OUTPUT], ["readings"], axis=1),
-        helper.make_node("MatMul", ["readings", "abilities"], ["logits"]),
+        helper.make_node("Split", ["read", "parts"], ["domain_logits", "difficulty"], axis=1),
+        helper.make_node("Softmax", ["domain_logits"], ["domains"], axis=1),
+        helper.make_node("Concat", ["domains", "difficulty"], [READINGS_OUTPUT], axis=1),
+        helper.make_node("MatMul", [READINGS_OUTPUT, "abilities"], ["logits"]),
         helper.make_node("Sigmoid", ["logits"], [CONFIDENCE_OUTPUT]),
     ]
-    outputs = {CONFIDENCE_OUTPUT: model.abilities.shape[1], DOMAINS_OUTPUT: readings - 1, DIFFICULTY_OUTPUT: 1}
+    outputs = {CONFIDENCE_OUTPUT: model.abilities.shape[1], READINGS_OUTPUT: readings}
     graph = helper.make_graph(
         nodes,
         "text",
@@ -122,7 +121,8 @@ def export_graphs(
         **{name: _bytes(tree_graph(t)) for name, t in trees.items()},
     }
     readings = confidence.heads.read(encoder.encode(texts))
-    _verify(TEXT, graphs[TEXT], {TEXT_INPUT: np.array(texts, dtype=object)[:, None]}, _promised(confidence, readings))
+    promised = {CONFIDENCE_OUTPUT: confidence.confidence(readings), READINGS_OUTPUT: readings}
+    _verify(TEXT, graphs[TEXT], {TEXT_INPUT: np.array(texts, dtype=object)[:, None]}, promised)
     for name, source in trees.items():
         _verify(name, graphs[name], {LENGTH_INPUT: rows}, {LENGTH_OUTPUT: source.predict(rows)[:, None]})
     return graphs
@@ -164,14 +164,6 @@ def check_target(out: Path) -> None:
         raise ExportError(f"{out}: a bundle is a folder, and this is a file")
     if strangers := sorted(entry.name for entry in out.iterdir() if entry.name not in {MANIFEST, *GRAPHS}):
         raise ExportError(f"{out}: the folder must be empty or hold a bundle only, but holds {strangers[0]!r}")
-
-
-def _promised(confidence: ConfidenceModel, readings: Floats) -> dict[str, Floats]:
-    return {
-        CONFIDENCE_OUTPUT: confidence.confidence(readings),
-        DOMAINS_OUTPUT: readings[:, :-1],
-        DIFFICULTY_OUTPUT: readings[:, -1:],
-    }
 
 
 def _verify(name: str, graph: bytes, inputs: dict[str, Any], promised: dict[str, Floats]) -> None:

@@ -13,6 +13,7 @@ from chimera_training.bundle import LENGTH_INPUT, LENGTH_OUTPUT, STAGE_TOKENS, T
 
 BUNDLE = read_bundle(default_bundle())
 COLUMNS = len(BUNDLE.manifest.features.length)
+STAGE, HIGH = 0, 2  # rows of `lengths`
 
 
 def with_graph(name: str, content: bytes) -> Bundle:
@@ -44,21 +45,21 @@ def _serialised(model: ModelProto) -> bytes:
 
 def test_a_text_is_read_by_every_model_of_the_bundle() -> None:
     """Confidences are chances; domains are chances that add up to 1; difficulty stands last."""
-    reading = Graphs(BUNDLE).read(["write a function", ""])
+    confidence, readings = Graphs(BUNDLE).read(["write a function", ""])
 
-    assert reading.confidence.shape == (2, len(BUNDLE.manifest.models))
-    assert ((reading.confidence >= 0) & (reading.confidence <= 1)).all()
-    assert reading.facts.shape == (2, len(BUNDLE.manifest.domains) + 1)
-    assert reading.facts[:, :-1].sum(axis=1) == pytest.approx([1.0, 1.0], abs=1e-4)
+    assert confidence.shape == (2, len(BUNDLE.manifest.models))
+    assert ((confidence >= 0) & (confidence <= 1)).all()
+    assert readings.shape == (2, len(BUNDLE.manifest.domains) + 1)
+    assert readings[:, :-1].sum(axis=1) == pytest.approx([1.0, 1.0], abs=1e-4)
 
 
 def test_a_batch_reads_like_its_texts_one_by_one() -> None:
     """Padding to the longest text changes nothing."""
     graphs, texts = Graphs(BUNDLE), ["sort a list", "x " * 300, "how many apples are left"]
 
-    together = graphs.read(texts).confidence
+    together, _ = graphs.read(texts)
 
-    assert together == pytest.approx(np.vstack([graphs.read([text]).confidence for text in texts]), abs=1e-6)
+    assert together == pytest.approx(np.vstack([graphs.read([text])[0] for text in texts]), abs=1e-6)
 
 
 def test_logarithms_come_back_as_tokens() -> None:
@@ -68,9 +69,9 @@ def test_logarithms_come_back_as_tokens() -> None:
     two = Graphs(with_graph(STAGE_TOKENS, constant(2.0))).lengths(rows)
     negative = Graphs(with_graph(STAGE_TOKENS, constant(1.0, operator="Neg"))).lengths(rows)
 
-    assert two.stage == pytest.approx([np.expm1(4.0)] * 3)
-    assert negative.stage.tolist() == [0.0] * 3
-    assert (two.remaining_high > 0).all()
+    assert two[STAGE] == pytest.approx([np.expm1(4.0)] * 3)
+    assert negative[STAGE].tolist() == [0.0] * 3
+    assert (two > 0).all()
 
 
 def test_the_high_quantile_is_shifted_as_the_manifest_says() -> None:
@@ -79,7 +80,7 @@ def test_the_high_quantile_is_shifted_as_the_manifest_says() -> None:
     plain = replace(BUNDLE, manifest=msgspec.structs.replace(BUNDLE.manifest, features=features))
     rows = np.zeros((1, COLUMNS), dtype=np.float32)
 
-    shifted, unshifted = (np.log1p(Graphs(each).lengths(rows).remaining_high) for each in (BUNDLE, plain))
+    shifted, unshifted = (np.log1p(Graphs(each).lengths(rows)[HIGH]) for each in (BUNDLE, plain))
 
     assert shifted - unshifted == pytest.approx([BUNDLE.manifest.features.high_shift], abs=1e-6)
 

@@ -1,7 +1,6 @@
 """A bundle's graphs as onnxruntime sessions, checked for shape and run in batches."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,9 @@ from chimera_router.errors import BundleError
 from chimera_router.prediction.bundle import Bundle
 from chimera_training.bundle import (
     CONFIDENCE_OUTPUT,
-    DIFFICULTY_OUTPUT,
-    DOMAINS_OUTPUT,
     LENGTH_INPUT,
     LENGTH_OUTPUT,
+    READINGS_OUTPUT,
     REMAINING_TOKENS,
     REMAINING_TOKENS_HIGH,
     STAGE_TOKENS,
@@ -26,28 +24,6 @@ from chimera_training.bundle import (
 from chimera_training.features import Floats
 
 _FATAL = 4  # onnxruntime's log level: faults come back as exceptions, its own log would print parts of the graph
-
-
-@dataclass(frozen=True, slots=True)
-class TextReading:
-    """What the text graph made of n texts.
-
-    Attributes:
-        confidence: (n, models of the bundle), 0 to 1.
-        facts: (n, domains + 1): a probability for each domain, and the difficulty.
-    """
-
-    confidence: Floats
-    facts: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Lengths:
-    """Tokens for n rows of features, each (n,)."""
-
-    stage: Floats
-    remaining: Floats
-    remaining_high: Floats
 
 
 class Graphs:
@@ -64,48 +40,46 @@ class Graphs:
     def __init__(self, bundle: Bundle) -> None:
         manifest = bundle.manifest
         models, domains, columns = len(manifest.models), len(manifest.domains), len(manifest.features.length)
-        outputs = {CONFIDENCE_OUTPUT: models, DOMAINS_OUTPUT: domains, DIFFICULTY_OUTPUT: 1}
+        outputs = {CONFIDENCE_OUTPUT: models, READINGS_OUTPUT: domains + 1}
         self._text = _session(bundle, TEXT, inputs={TEXT_INPUT: 1}, outputs=outputs)
-        self._stage, self._remaining, self._high = (
+        self._trees = [
             _session(bundle, name, inputs={LENGTH_INPUT: columns}, outputs={LENGTH_OUTPUT: 1})
             for name in (STAGE_TOKENS, REMAINING_TOKENS, REMAINING_TOKENS_HIGH)
-        )
-        self._shift = manifest.features.high_shift
+        ]
+        self._shifts = np.array([[0.0], [0.0], [manifest.features.high_shift]])
 
-    def read(self, texts: Sequence[str]) -> TextReading:
-        """Run the text graph over normalised texts.
+    def read(self, texts: Sequence[str]) -> tuple[Floats, Floats]:
+        """Run the text graph over n normalised texts.
+
+        Returns:
+            Confidences (n, models of the bundle), 0 to 1; and readings (n, domains + 1): a probability for each domain,
+            and the difficulty.
 
         Raises:
             ValueError: The graph answered with something that is not a number.
         """
         column = np.array(texts, dtype=object).reshape(-1, 1)
-        confidence, domains, difficulty = self._text.run(
-            [CONFIDENCE_OUTPUT, DOMAINS_OUTPUT, DIFFICULTY_OUTPUT], {TEXT_INPUT: column}
-        )
-        return TextReading(_finite(confidence).clip(0.0, 1.0), _finite(np.hstack([domains, difficulty])))
+        confidence, readings = self._text.run([CONFIDENCE_OUTPUT, READINGS_OUTPUT], {TEXT_INPUT: column})
+        return _finite(confidence).clip(0.0, 1.0), _finite(readings)
 
-    def lengths(self, rows: NDArray[np.float32]) -> Lengths:
-        """Run the trees over rows of `features.length_rows`.
+    def lengths(self, rows: NDArray[np.float32]) -> Floats:
+        """Run the trees over n rows of `features.length_rows`.
+
+        Returns:
+            Tokens, (3, n): of this call, of the rest of the workflow, of the rest at the .9 quantile; 0 or more.
 
         Raises:
             ValueError: A tree answered with something that is not a number.
         """
-        stage, remaining, high = (
-            _finite(session.run([LENGTH_OUTPUT], {LENGTH_INPUT: rows})[0].reshape(-1))
-            for session in (self._stage, self._remaining, self._high)
-        )
-        return Lengths(_tokens(stage), _tokens(remaining), _tokens(high + self._shift))
+        answers = [trees.run([LENGTH_OUTPUT], {LENGTH_INPUT: rows})[0][:, 0] for trees in self._trees]
+        tokens: Floats = np.expm1(_finite(np.array(answers)) + self._shifts)
+        return tokens.clip(min=0.0)
 
 
 def _finite(values: NDArray[np.float32]) -> Floats:
     if not np.isfinite(values).all():
         raise ValueError("a graph answered with something that is not a number")
     return values.astype(np.float64)
-
-
-def _tokens(logarithms: Floats) -> Floats:
-    tokens: Floats = np.maximum(np.expm1(logarithms), 0.0)
-    return tokens
 
 
 def _session(bundle: Bundle, name: str, *, inputs: dict[str, int], outputs: dict[str, int]) -> Any:

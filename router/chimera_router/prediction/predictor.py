@@ -12,7 +12,7 @@ from chimera_router.prediction.batching import Batcher, QueueFullError
 from chimera_router.prediction.bundle import Bundle, default_bundle, read_bundle
 from chimera_router.prediction.heuristic import HeuristicPredictor, prior_confidence
 from chimera_router.prediction.matching import match
-from chimera_router.prediction.onnx import Graphs, Lengths
+from chimera_router.prediction.onnx import Graphs
 from chimera_router.prediction.port import Observation, Predictor, Query
 from chimera_router.scheduling.types import Model, ModelPrediction, Predictions, PredictionSource
 from chimera_training.features import Floats, length_rows_of_all, normalise, request_rows, text_measures
@@ -91,51 +91,51 @@ class _Answers:
         matches = [match(model, trained) for model in models]
         self._graphs = Graphs(bundle)
         self._names = [model.name for model in models]
-        self._columns = [(row, column) for row, column in enumerate(matches) if column is not None]
+        self._matched = np.array([column is not None for column in matches])
+        self._columns = np.array([column or 0 for column in matches])
         self._priors = np.array([prior_confidence(model) for model in models])
         self._traits = np.array([_AVERAGE if column is None else trained[column].traits() for column in matches])
 
     def batch(self, queries: Sequence[Query]) -> list[Predictions]:
         texts = [normalise(query.text) for query in queries]
-        reading = self._graphs.read(texts)
+        trained, readings = self._graphs.read(texts)
+        # A model that nothing matched keeps its prior.
+        confidence = np.where(self._matched, trained[:, self._columns], self._priors)
+        known = np.array([_known(query) for query in queries], dtype=np.float64)
         measures = np.array([text_measures(text) for text in texts], dtype=np.float64)
-        requests = request_rows(np.array([_known(query) for query in queries], dtype=np.float64), measures)
-        lengths = self._graphs.lengths(length_rows_of_all(requests, reading.facts, self._traits))
-        models = len(self._names)
+        tokens = self._graphs.lengths(length_rows_of_all(request_rows(known, measures), readings, self._traits))
+        return self._predictions(confidence, _in_order(tokens.reshape(3, len(queries), -1), queries))
+
+    def _predictions(self, confidence: Floats, tokens: Floats) -> list[Predictions]:
         return [
-            self._predictions(query, self._confidence(reading.confidence[index]), lengths, index * models)
-            for index, query in enumerate(queries)
+            Predictions(
+                by_model={name: _prediction(*row) for name, *row in zip(self._names, *rows, strict=True)},
+                source=PredictionSource.BUNDLE,
+            )
+            for rows in zip(confidence.tolist(), *tokens.tolist(), strict=True)
         ]
-
-    def _confidence(self, trained: Floats) -> Floats:
-        """Return the confidence in each model of the pool; a model that nothing matched keeps its prior."""
-        confidence = self._priors.copy()
-        for row, column in self._columns:
-            confidence[row] = trained[column]
-        return confidence
-
-    def _predictions(self, query: Query, confidence: Floats, lengths: Lengths, first: int) -> Predictions:
-        limit = float("inf") if query.max_tokens is None else query.max_tokens
-        by_model = {
-            name: _prediction(float(confidence[row]), limit, lengths, first + row)
-            for row, name in enumerate(self._names)
-        }
-        return Predictions(by_model=by_model, source=PredictionSource.BUNDLE)
 
 
 def _known(query: Query) -> tuple[int, int, int, int]:
     return query.prompt_tokens, query.stage, query.tokens_so_far, query.last_tokens
 
 
-def _prediction(confidence: float, limit: float, lengths: Lengths, row: int) -> ModelPrediction:
-    """Put one row together: three trees know nothing of each other, so order is enforced here."""
-    stage = min(float(lengths.stage[row]), limit)
-    remaining = max(float(lengths.remaining[row]), stage)
+def _in_order(tokens: Floats, queries: Sequence[Query]) -> Floats:
+    """Cap each call at its client's limit; let stage <= remaining <= high hold, of which three trees know nothing.
+
+    Args:
+        tokens: (3, queries, models).
+        queries: Where the limits are.
+    """
+    limits = [np.inf if query.max_tokens is None else query.max_tokens for query in queries]
+    tokens[0] = np.minimum(tokens[0], np.array(limits)[:, None])
+    ordered: Floats = np.maximum.accumulate(tokens, axis=0)
+    return ordered
+
+
+def _prediction(confidence: float, stage: float, remaining: float, high: float) -> ModelPrediction:
     return ModelPrediction(
-        confidence=confidence,
-        stage_tokens=stage,
-        remaining_tokens=remaining,
-        remaining_tokens_high=max(float(lengths.remaining_high[row]), remaining),
+        confidence=confidence, stage_tokens=stage, remaining_tokens=remaining, remaining_tokens_high=high
     )
 
 
