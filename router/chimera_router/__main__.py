@@ -44,10 +44,6 @@ class Picker:
     datastore: Datastore
     director: Director
 
-    def open_predictor(self, pool: PoolSettings) -> Predictor:
-        """Return the predictor for a configuration; one whose bundle is refused answers by running medians."""
-        return _open_predictor(pool, self.metrics)
-
     async def follow_config(self) -> None:
         """Swap the configuration whenever its file changes; an invalid one changes nothing."""
         async for _ in discovery.changes(self.config):
@@ -75,7 +71,7 @@ class Picker:
     async def _swap(self, pool: PoolSettings) -> None:
         old = self.director.pool
         same = (old.settings.models, old.settings.bundle) == (pool.models, pool.bundle)
-        predictor = old.predictor if same else self.open_predictor(pool)
+        predictor = old.predictor if same else await asyncio.to_thread(_open_predictor, pool, self.metrics)
         self.director.pool = ActivePool(settings=pool, predictor=predictor)
         if not same:
             await old.predictor.aclose()

@@ -2,10 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import grpc
 import pytest
+from blockbuster import blockbuster_ctx
 from directors import FakePredictor, director
 from envoy.service.ext_proc.v3 import external_processor_pb2 as ext_proc
 from gateways import BODY, CHAT, Stream, picker, set_headers, streamed
@@ -19,6 +20,13 @@ from chimera_router.extproc.server import Server
 from chimera_router.extproc.servicer import SERVICE, Servicer
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_loop")]
+
+
+@pytest.fixture(autouse=True)
+def nothing_blocks() -> Iterator[None]:
+    """Fail any test in which the picker makes a blocking call on the event loop."""
+    with blockbuster_ctx("chimera_router"):
+        yield
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from typing import Protocol
 from chimera_router.scheduling.latency import occupancy
 from chimera_router.scheduling.types import EndpointState, Model, ModelPrediction, SchedulingRequest, Verdict
 
-DEFAULT_SLACK = 1.0
-"""Share by which a model may be slower than the fastest; 1 admits twice the latency, where an idle pool of mixed sizes
-reaches its larger models and a loaded one no longer does."""
+DEFAULT_SLACK = 1.5
+"""Share by which a model may be slower than the fastest; 1.5 admits 2.5 times its latency: what a 70B model on four
+cards takes beside a 7B one on one while both are idle, by their step times. Under load it drops out by itself."""
 
 DEFAULT_MIN_GAIN = 0.02
 """Confidence by which a model must beat the fastest; about the calibration error of the default bundle, so that noise
