@@ -11,10 +11,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from aiohttp import ClientError, ClientSession
 from engines import engine
 from envoys import free_port
+from gateways import BODY, CHAT, Stream
+
+from chimera_router.extproc.servicer import SERVICE
 
 pytestmark = pytest.mark.anyio
 
@@ -46,15 +50,27 @@ def write(folder: Path, document: dict[str, Any], *addresses: str) -> Path:
 
 async def start(path: Path, *, grpc_port: int = 0, management_port: int = 0) -> Process:
     ports = ["--grpc-port", str(grpc_port), "--management-port", str(management_port)]
-    argv = ["-m", "chimera_router", "--config", str(path), "--host", "127.0.0.1", "--insecure", *ports]
+    argv = [
+        "-m",
+        "chimera_router",
+        "--config",
+        str(path),
+        "--host",
+        "127.0.0.1",
+        "--insecure",
+        *ports,
+        "--log-level",
+        "debug",
+    ]
     return await asyncio.create_subprocess_exec(sys.executable, *argv, stderr=PIPE)
 
 
 class Picker:
     """A running picker and what its management pages say."""
 
-    def __init__(self, process: Process, port: int, http: ClientSession) -> None:
+    def __init__(self, process: Process, grpc_port: int, port: int, http: ClientSession) -> None:
         self.process = process
+        self.grpc_port = grpc_port
         self._url = f"http://127.0.0.1:{port}"
         self._http = http
 
@@ -63,10 +79,13 @@ class Picker:
             found: dict[str, Any] = await response.json()
             return found
 
-    async def metric(self, name: str) -> float:
+    async def page(self) -> str:
         async with self._http.get(f"{self._url}/metrics") as response:
-            match = re.search(rf"^{re.escape(name)} (\S+)", await response.text(), re.MULTILINE)
-            return float(match.group(1)) if match else 0.0
+            return await response.text()
+
+    async def metric(self, name: str) -> float:
+        match = re.search(rf"^{re.escape(name)} (\S+)", await self.page(), re.MULTILINE)
+        return float(match.group(1)) if match else 0.0
 
     async def ready(self) -> bool:
         try:
@@ -78,10 +97,10 @@ class Picker:
 
 @asynccontextmanager
 async def picker(path: Path) -> AsyncIterator[Picker]:
-    port = free_port()
-    process = await start(path, grpc_port=free_port(), management_port=port)
+    grpc_port, port = free_port(), free_port()
+    process = await start(path, grpc_port=grpc_port, management_port=port)
     async with ClientSession() as http:
-        running = Picker(process, port, http)
+        running = Picker(process, grpc_port, port, http)
         try:
             await until(running.ready)
             yield running
@@ -157,6 +176,33 @@ async def test_default_bundle_is_loaded(tmp_path: Path) -> None:
     """Without a bundle of its own, a pool is predicted for by the one in the package."""
     async with picker(write(tmp_path, config())) as running:
         assert (await running.status())["predictor"] == "bundle"
+
+
+@pytest.mark.usefixtures("one_loop")
+async def test_prompts_and_keys_stay_out_of_logs_and_metrics(tmp_path: Path) -> None:
+    """At the most talkative level, for requests good and bad, neither page nor log shows what a client sent."""
+    canary = "canary-7f3a"
+    bodies = [BODY.replace(b"hi", canary.encode()), BODY.replace(b"auto", canary.encode()), canary.encode()]
+    headers = {**CHAT, "authorization": f"Bearer {canary}", "x-session-id": canary, "x-chimera-tenant": canary}
+    async with engine("small") as address, picker(write(tmp_path, config(), address)) as running:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{running.grpc_port}") as channel:
+            for body in bodies:
+                stream = Stream(channel)
+                await stream.headers(headers)
+                await stream.body(body, end=True)
+                await stream.read()
+                stream.call.cancel()
+            garbage = channel.stream_stream(f"/{SERVICE}/Process")()
+            await garbage.write(b"\xff" + canary.encode())
+            assert await garbage.code() is grpc.StatusCode.INVALID_ARGUMENT
+        page = await running.page()
+        running.process.send_signal(signal.SIGTERM)
+        _, log = await running.process.communicate()
+
+    assert "chimera_requests_total" in page
+    assert b"protocol violation" in log
+    assert canary not in page
+    assert canary.encode() not in log
 
 
 async def refused(path: Path, **ports: int) -> str:
