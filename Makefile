@@ -18,13 +18,14 @@ help: ## list the targets
 
 .venv: requirements/dev.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed" >&2; exit 2; }
-	@rm -rf .venv
 ifneq ($(UV),)
-	$(UV) venv -q --python $(PYTHON) .venv && touch -t 197001010000 .venv # stays out of date until the last line
+	@test -x $(BIN)/python || $(UV) venv -q --clear --python $(PYTHON) .venv
+	@touch -t 197001010000 .venv # out of date until the last line
 	$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.lock
 	$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
 else
-	$(PYTHON) -m venv .venv && touch -t 197001010000 .venv # stays out of date until the last line
+	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
+	@touch -t 197001010000 .venv # out of date until the last line
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 endif
