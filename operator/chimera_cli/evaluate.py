@@ -16,10 +16,16 @@ if TYPE_CHECKING:
     from chimera_training.examples import Examples
     from chimera_training.measure import Measurement, TokenFigures
     from chimera_training.routing import PoolFigures
+    from chimera_training.unseen import UnseenFigures
 
 USAGE_ERROR = 2
 
 STANDARD_OUTPUT = Path("-")
+
+UNSEEN_NOTE = (
+    "Unseen: each model's own head set aside, the model placed by its size and 20 observed answers; the text heads had "
+    "learned from its other answers too.\n"
+)
 
 
 class EvaluateCommand(TyperCommand):
@@ -33,7 +39,7 @@ class EvaluateCommand(TyperCommand):
 def _with_output(args: list[str]) -> Iterator[str]:
     for argument, following in zip(args, [*args, "--"][1:], strict=True):
         yield argument
-        if argument == "--json" and following.startswith("--"):
+        if argument == "--json" and following.startswith("-") and following != str(STANDARD_OUTPUT):
             yield str(STANDARD_OUTPUT)
 
 
@@ -69,6 +75,8 @@ def evaluate(
 
     Example: chimera evaluate --bundle my-bundle --data my-recordings --pools pools.json --json figures.json
     """
+    if json_file is not None and not json_file.parent.is_dir():
+        _refuse(f"{json_file.parent}: the folder for the figures does not exist")
     try:
         _evaluate(bundle, data, pools, all_tasks=all_tasks, json_file=json_file)
     except ModuleNotFoundError as error:
@@ -128,9 +136,12 @@ def _write(measured: "Measurement", path: Path) -> None:
 
 
 def _print(measured: "Measurement", bundle: "Bundle", examples: "Examples", *, all_tasks: bool) -> None:
-    console = Console()
+    console = Console(soft_wrap=True)
     console.print(_confidence_table(measured.confidence))
     console.print(_routing_table(measured.confidence))
+    if measured.unseen_model:
+        console.print(_unseen_table(measured.unseen_model))
+        console.print(UNSEEN_NOTE, highlight=False)
     console.print(_length_table("Output tokens of a call", "task set", measured.length))
     console.print(_length_table("Output tokens that a workflow still needs", "calls at", measured.remaining))
     share = bundle.manifest.training.held_out_share
@@ -142,7 +153,6 @@ def _print(measured: "Measurement", bundle: "Bundle", examples: "Examples", *, a
     console.print(
         f"{bundle.folder}: {len(examples.models)} of {len(bundle.manifest.models)} models in the data; "
         f"{len(examples.tasks.ids)} tasks: {which}",
-        soft_wrap=True,
         markup=False,
         highlight=False,
     )
@@ -161,6 +171,13 @@ def _routing_table(figures: "Mapping[str, PoolFigures]") -> Table:
     for name, each in figures.items():
         scores = (each.argmax_score, each.best_single_score, each.oracle_score, each.apgr)
         table.add_row(name, *map(_share, scores))
+    return table
+
+
+def _unseen_table(figures: "Mapping[str, UnseenFigures]") -> Table:
+    table = _table("Confidence in unseen models", ("pool", "tasks", "AUC", "Brier"))
+    for name, each in figures.items():
+        table.add_row(name, str(each.n), _share(each.auc_mean), _share(each.brier))
     return table
 
 

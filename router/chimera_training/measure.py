@@ -11,6 +11,7 @@ from chimera_training.examples import Examples, Mask
 from chimera_training.features import Floats
 from chimera_training.pools import Pool
 from chimera_training.routing import PoolFigures, pool_figures
+from chimera_training.unseen import UnseenFigures, unseen_figures
 
 
 class TokenFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,11 +37,13 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         confidence: By pool.
+        unseen_model: By pool, of those with tasks enough.
         length: Tokens of one call, by task set and of `all`.
         remaining: Tokens of this and all later calls of a workflow: `all` calls, and those of the `first_stage`.
     """
 
     confidence: dict[str, PoolFigures]
+    unseen_model: dict[str, UnseenFigures]
     length: dict[str, TokenFigures]
     remaining: dict[str, TokenFigures]
 
@@ -72,8 +75,10 @@ def measure(examples: Examples, predicted: Predicted, pools: Sequence[Pool]) -> 
     calls, tokens = examples.calls, predicted.tokens
     stage = _Lengths(calls.stage_tokens, tokens[0], calls.remaining_tokens <= tokens[2])
     remaining = _Lengths(calls.remaining_tokens, tokens[1], calls.remaining_tokens <= tokens[2])
+    placed = {pool.name: unseen_figures(pool, examples, predicted.confidence) for pool in pools}
     return Measurement(
         confidence={pool.name: pool_figures(pool, examples, predicted.confidence) for pool in pools},
+        unseen_model={name: figures for name, figures in placed.items() if figures is not None},
         length={name: stage.figures(chosen) for name, chosen in _task_sets(examples) if chosen.any()},
         remaining={name: remaining.figures(chosen) for name, chosen in _stages(examples) if chosen.any()},
     )

@@ -1,5 +1,6 @@
 """Pools of models that a bundle is measured as: from a file, or one for each task set."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,8 @@ import msgspec
 import numpy as np
 
 from chimera_training.data import DataError
-from chimera_training.examples import Examples, Integers
+from chimera_training.examples import Examples, Integers, Outcomes
+from chimera_training.features import Floats
 
 _Name = Annotated[str, msgspec.Meta(min_length=1)]
 _Names = Annotated[tuple[_Name, ...], msgspec.Meta(min_length=1)]
@@ -34,6 +36,10 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True):
     def ends(self) -> tuple[str, str]:
         """The small and the large model."""
         return self.small or self.models[0], self.large or self.models[-1]
+
+    def columns(self, examples: Examples) -> list[int]:
+        """Return the numbers of its models in the examples."""
+        return [examples.models.index(name) for name in self.models]
 
 
 def read_pools(path: Path, examples: Examples) -> tuple[Pool, ...]:
@@ -63,6 +69,39 @@ def pools_of(examples: Examples) -> tuple[Pool, ...]:
         Pool(name=name, task_sets=(name,), models=_by_size(examples, outcomes.of(tasks.domain == number).model))
         for number, name in enumerate(examples.domains)
     )
+
+
+def common_outcomes(pool: Pool, examples: Examples) -> Outcomes:
+    """Return the answers of a pool's models to those of its tasks that all of them answered.
+
+    Raises:
+        DataError: There is no such task.
+    """
+    columns = pool.columns(examples)
+    asked = np.isin(examples.tasks.domain, [examples.domains.index(name) for name in pool.task_sets])
+    every = examples.outcomes.of(asked)
+    own = np.isin(every.model, columns)
+    outcomes = Outcomes(task=every.task[own], model=every.model[own], success=every.success[own])
+    pairs = np.unique(np.column_stack([outcomes.task, outcomes.model]), axis=0)
+    common = outcomes.of(np.bincount(pairs[:, 0], minlength=len(asked)) == len(columns))
+    if not len(common.task):
+        raise DataError(f"pool {pool.name}: all of its models must have answered one of its tasks at least")
+    return common
+
+
+def successes(outcomes: Outcomes, columns: Sequence[int]) -> tuple[Integers, Floats]:
+    """Return the tasks, and the success of each model in each, (tasks, models): the mean of repeated trials.
+
+    Args:
+        outcomes: Every model answered every task.
+        columns: Numbers of the models, in the order wanted.
+    """
+    tasks, row = np.unique(outcomes.task, return_inverse=True)
+    place = {column: number for number, column in enumerate(columns)}
+    cell = row * len(columns) + np.array([place[model] for model in outcomes.model.tolist()])
+    cells = len(tasks) * len(columns)
+    success: Floats = np.bincount(cell, outcomes.success, cells) / np.bincount(cell, minlength=cells)
+    return tasks, success.reshape(len(tasks), len(columns))
 
 
 def _by_size(examples: Examples, models: Integers) -> tuple[str, ...]:

@@ -3,16 +3,13 @@
 The scores take a table of successes and, where they follow the predictor, the confidences, both (tasks, models).
 """
 
-from collections.abc import Sequence
-
 import msgspec
 import numpy as np
 
-from chimera_training.data import DataError
 from chimera_training.evaluate import areas_by_model, confidence_figures
-from chimera_training.examples import Examples, Outcomes
+from chimera_training.examples import Examples
 from chimera_training.features import Floats
-from chimera_training.pools import Pool
+from chimera_training.pools import Pool, common_outcomes, successes
 
 _DIGITS = 4  # of a figure; the last is noise already
 
@@ -94,15 +91,13 @@ def pool_figures(pool: Pool, examples: Examples, confidence: Floats) -> PoolFigu
     Raises:
         DataError: No task was answered by all models of the pool.
     """
-    columns = [examples.models.index(name) for name in pool.models]
-    outcomes = _outcomes(pool, examples, columns)
-    if not len(outcomes.task):
-        raise DataError(f"pool {pool.name}: all of its models must have answered one of its tasks at least")
+    columns = pool.columns(examples)
+    outcomes = common_outcomes(pool, examples)
     predicted = confidence[outcomes.task, outcomes.model]
     figures = confidence_figures(pool.name, outcomes, predicted)
     areas = areas_by_model(outcomes, predicted)
-    tasks, success = _successes(outcomes, columns)
-    chances = confidence[np.ix_(tasks, columns)]
+    tasks, success = successes(outcomes, columns)
+    chances = confidence[np.ix_(tasks, np.array(columns))]
     small, large = (pool.models.index(end) for end in pool.ends)
     return PoolFigures(
         auc_mean=figures.auc,
@@ -116,26 +111,6 @@ def pool_figures(pool: Pool, examples: Examples, confidence: Floats) -> PoolFigu
         oracle_score=round(oracle_score(success), _DIGITS),
         n=len(tasks),
     )
-
-
-def _outcomes(pool: Pool, examples: Examples, columns: Sequence[int]) -> Outcomes:
-    """Return the answers of the pool's models to those of its tasks that all of them answered."""
-    asked = np.isin(examples.tasks.domain, [examples.domains.index(name) for name in pool.task_sets])
-    every = examples.outcomes.of(asked)
-    own = np.isin(every.model, columns)
-    outcomes = Outcomes(task=every.task[own], model=every.model[own], success=every.success[own])
-    pairs = np.unique(np.column_stack([outcomes.task, outcomes.model]), axis=0)
-    return outcomes.of(np.bincount(pairs[:, 0], minlength=len(asked)) == len(columns))
-
-
-def _successes(outcomes: Outcomes, columns: Sequence[int]) -> tuple[Sequence[int], Floats]:
-    """Return the tasks, and the success of each model in each: (tasks, models), the mean of repeated trials."""
-    tasks, row = np.unique(outcomes.task, return_inverse=True)
-    place = {column: number for number, column in enumerate(columns)}
-    cell = row * len(columns) + np.array([place[model] for model in outcomes.model.tolist()])
-    cells = len(tasks) * len(columns)
-    success: Floats = np.bincount(cell, outcomes.success, cells) / np.bincount(cell, minlength=cells)
-    return tasks.tolist(), success.reshape(len(tasks), len(columns))
 
 
 def _rounded(value: float | None) -> float | None:

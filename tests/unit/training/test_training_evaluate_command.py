@@ -55,6 +55,7 @@ def test_it_prints_tables_and_says_which_tasks_count(small_bundle: Path, small_r
     assert result.exit_code == 0
     for title in ("Confidence", "Scores of routing by it", "Output tokens of a call", "that a workflow still needs"):
         assert title in result.stdout
+    assert "unseen" not in result.stdout  # 18 tasks are too few to set 20 answers aside
     assert "3 of 3 models in the data" in result.stdout
     assert "only those held out of the bundle's training (30% of all, by their ids)" in result.stdout
 
@@ -63,7 +64,7 @@ def test_json_alone_prints_nothing_else(small_bundle: Path, small_recordings: Pa
     """The whole of standard output is the figures, in the schema that others read."""
     figures = json.loads(evaluate("--bundle", small_bundle, "--data", small_recordings, "--json").stdout)
 
-    assert set(figures) == {"confidence", "length", "remaining"}
+    assert set(figures) == {"confidence", "unseen_model", "length", "remaining"}
     assert all(set(pool) == POOL_KEYS for pool in figures["confidence"].values())
     assert set(figures["length"]) == {"code", "sums", "all"}
     assert set(figures["remaining"]) == {"all", "first_stage"}
@@ -76,6 +77,7 @@ def test_json_may_stand_before_other_options(small_bundle: Path, small_recording
 
     assert result.exit_code == 0
     assert json.loads(result.stdout)["confidence"]["sums"]["n"] == 60
+    assert "Usage" in evaluate("--json", "-h").stdout
 
 
 def test_json_goes_to_a_file_beside_the_tables(small_bundle: Path, small_recordings: Path, tmp_path: Path) -> None:
@@ -94,8 +96,19 @@ def test_only_held_out_tasks_count_unless_all_are_asked_for(small_bundle: Path, 
 
     held, every = (json.loads(evaluate(*options, *more).stdout) for more in ((), ("--all-tasks",)))
 
+    assert held["unseen_model"] == {}  # too few tasks to set 20 answers aside
+    assert set(every["unseen_model"]["sums"]) == {"auc_mean", "brier", "n"}
     assert held["confidence"]["sums"]["n"] == sum(held_out(f"sums-{number}") for number in range(60))
     assert every["confidence"]["sums"]["n"] == 60
+
+
+def test_unseen_models_come_with_their_limits(small_bundle: Path, small_recordings: Path) -> None:
+    """The note says what a finished bundle cannot leave out."""
+    result = evaluate("--bundle", small_bundle, "--data", small_recordings, "--all-tasks")
+
+    assert "Confidence in unseen models" in result.stdout
+    assert "the text heads had learned from its other answers too" in result.stdout
+    assert "all, those that the bundle was trained on too" in result.stdout
 
 
 def test_figures_equal_those_that_training_measured(small_bundle: Path, small_recordings: Path) -> None:
@@ -184,12 +197,19 @@ def test_a_bundle_of_another_version_is_refused_with_both(
     assert f"format version {version} is of {age} program, this one reads {manifest['format_version']}" in line
 
 
+def test_a_target_without_its_folder_is_refused_first(small_recordings: Path, tmp_path: Path) -> None:
+    """Before any work is done for it."""
+    line = refusal(evaluate("--data", small_recordings, "--json", tmp_path / "no" / "figures.json"))
+
+    assert line == f"{tmp_path / 'no'}: the folder for the figures does not exist"
+
+
 def test_a_target_that_cannot_be_written_is_named(small_bundle: Path, small_recordings: Path, tmp_path: Path) -> None:
-    """The operating system's reason, with the path, and no figures lost: the tables are printed first."""
-    result = evaluate("--bundle", small_bundle, "--data", small_recordings, "--json", tmp_path / "no" / "figures.json")
+    """The operating system's reason, with the path; the tables are printed all the same."""
+    result = evaluate("--bundle", small_bundle, "--data", small_recordings, "--json", tmp_path)
 
     assert result.exit_code == 2
-    assert result.stderr.strip() == f"{tmp_path / 'no' / 'figures.json'}: No such file or directory"
+    assert result.stderr.strip() == f"{tmp_path}: Is a directory"
     assert "Confidence" in result.stdout
 
 
