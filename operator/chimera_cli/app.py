@@ -6,6 +6,7 @@ import typer
 
 import chimera_proto
 from chimera_cli.demo import demo
+from chimera_cli.evaluate import EvaluateCommand, evaluate
 from chimera_cli.explain import explain
 from chimera_cli.train import train
 from chimera_cli.up import up
@@ -18,6 +19,7 @@ app = typer.Typer(
 )
 for command in (up, demo, explain, train):
     app.command()(command)
+app.command(cls=EvaluateCommand)(evaluate)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so

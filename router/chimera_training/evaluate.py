@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from chimera_training.bundle import ConfidenceFigures, Figures, LengthFigures
 from chimera_training.calibration import calibration_error
 from chimera_training.confidence import ConfidenceModel
-from chimera_training.examples import Calls, Examples, Integers, Mask, Outcomes
+from chimera_training.examples import Calls, Examples, Mask, Outcomes
 from chimera_training.features import Floats
 from chimera_training.length import LengthModel, call_rows
 
@@ -58,7 +58,7 @@ def confidence_figures(task_set: str, outcomes: Outcomes, predicted: Floats) -> 
         task_set=task_set,
         tasks=len(np.unique(outcomes.task)),
         outcomes=len(predicted),
-        auc=_mean_auc(outcomes.model, outcomes.success, predicted),
+        auc=_mean_auc(outcomes, predicted),
         brier=_rounded(((predicted - outcomes.success) ** 2).mean()),
         brier_constant=_rounded(((_success_rates(outcomes) - outcomes.success) ** 2).mean()),
         calibration_error=_rounded(calibration_error(predicted, outcomes.success)),
@@ -97,13 +97,19 @@ def _call_sets(examples: Examples, calls: Calls) -> Iterator[tuple[str, Mask]]:
             yield "workflows at stage 0", tasks[calls.task] & (calls.stage == 0)
 
 
-def _mean_auc(model: Integers, success: Floats, predicted: Floats) -> float | None:
-    areas = [
-        roc_auc_score(success[own], predicted[own])
-        for own in (model == number for number in np.unique(model))
-        if 0 < success[own].mean() < 1
-    ]
-    return _rounded(np.mean(areas)) if areas else None
+def areas_by_model(outcomes: Outcomes, predicted: Floats) -> dict[int, float | None]:
+    """Return the area under the ROC curve inside each model; None for one that is always right or always wrong."""
+    own = {int(model): outcomes.model == model for model in np.unique(outcomes.model)}
+    return {model: _area(outcomes.success[chosen], predicted[chosen]) for model, chosen in own.items()}
+
+
+def _area(success: Floats, predicted: Floats) -> float | None:
+    return float(roc_auc_score(success, predicted)) if 0 < success.mean() < 1 else None
+
+
+def _mean_auc(outcomes: Outcomes, predicted: Floats) -> float | None:
+    areas = [area for area in areas_by_model(outcomes, predicted).values() if area is not None]
+    return _rounded(sum(areas) / len(areas)) if areas else None
 
 
 def _success_rates(outcomes: Outcomes) -> Floats:

@@ -133,11 +133,18 @@ def read_examples(folder: Path) -> Examples:
 
 
 def examples(prompts: Sequence[PromptOutcome], workflows: Sequence[Workflow]) -> Examples:
-    """Arrange recorded rows.
+    """Arrange recorded rows to fit on.
 
     Raises:
         DataError: There are too few tasks.
     """
+    arranged = arrange(prompts, workflows)
+    _check_both_sides(arranged.tasks)
+    return arranged
+
+
+def arrange(prompts: Sequence[PromptOutcome], workflows: Sequence[Workflow]) -> Examples:
+    """Arrange recorded rows, however few."""
     asked_once = (row for row in prompts if row.task_set != _REPEATED_TASKS)
     rows = [*map(_of_prompt, asked_once), *map(_of_workflow, workflows)]
     sizes = dict(sorted({row.model: row.parameters_b for row in rows}.items()))
@@ -146,7 +153,7 @@ def examples(prompts: Sequence[PromptOutcome], workflows: Sequence[Workflow]) ->
     task = np.array([tasks.setdefault(row.task, len(tasks)) for row in rows], dtype=np.int64)
     numbers = {name: number for number, name in enumerate(sizes)}
     model = np.array([numbers[row.model] for row in rows], dtype=np.int64)
-    arranged = Examples(
+    return Examples(
         domains=tuple(domains),
         models=tuple(sizes),
         parameters_b=tuple(sizes.values()),
@@ -154,8 +161,6 @@ def examples(prompts: Sequence[PromptOutcome], workflows: Sequence[Workflow]) ->
         outcomes=Outcomes(task=task, model=model, success=np.array([row.success for row in rows], dtype=np.float64)),
         calls=_calls(rows, task, model),
     )
-    _check_both_sides(arranged.tasks)
-    return arranged
 
 
 @dataclass(frozen=True, slots=True)

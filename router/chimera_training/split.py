@@ -17,9 +17,9 @@ HELD_OUT_SHARE = 0.3
 SHORTEST_TWIN = 40
 
 
-def held_out(task_id: str) -> bool:
-    """Tell whether a task, named by `task_id` or `prompt_id`, is kept out of training."""
-    return _unit("held-out", task_id) < HELD_OUT_SHARE
+def held_out(task_id: str, *, share: float = HELD_OUT_SHARE) -> bool:
+    """Tell whether a task, named by `task_id` or `prompt_id`, is kept out of training, which leaves out this share."""
+    return _unit("held-out", task_id) < share
 
 
 def fold(task_id: str, folds: int) -> int:

@@ -1,0 +1,89 @@
+"""What a bundle predicts for recorded tasks and calls: its graphs run in batches, as the picker runs them."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chimera_router.prediction.bundle import Bundle
+from chimera_router.prediction.onnx import Graphs
+from chimera_training.bundle import Manifest
+from chimera_training.data import DataError, read_prompt_outcomes, read_workflows
+from chimera_training.examples import Examples, arrange
+from chimera_training.features import Floats
+from chimera_training.length import call_rows
+from chimera_training.measure import Predicted
+from chimera_training.split import held_out
+
+# Texts of one run: their sparse vectors are made dense inside the graph, 30,000 numbers each, so 15 MB.
+TEXT_BATCH = 128
+
+# Rows of one run of the trees: larger batches gain no speed, and the progress bar should move.
+ROW_BATCH = 8192
+
+
+def read_unseen_examples(manifest: Manifest, data: Path, *, all_tasks: bool = False) -> Examples:
+    """Read the recorded answers of a bundle's models to tasks that it was not trained on.
+
+    Args:
+        manifest: Of the bundle.
+        data: Folder with `prompt_outcomes.parquet` and `workflow_traces.parquet`.
+        all_tasks: Read the tasks that it was trained on too.
+
+    Raises:
+        DataError: The data breaks a rule, or no task is left.
+    """
+    share = 1.0 if all_tasks else manifest.training.held_out_share
+    names = {model.name for model in manifest.models}
+    prompts, workflows = read_prompt_outcomes(data, models=names), read_workflows(data, models=names)
+    examples = arrange(
+        [row for row in prompts if held_out(row.prompt_id, share=share)],
+        [row for row in workflows if held_out(row.task_id, share=share)],
+    )
+    if not examples.tasks.ids:
+        raise DataError(
+            f"{data}: it holds no answer by a model of the bundle to a task that the bundle was not trained on"
+        )
+    return examples
+
+
+def predict_examples(bundle: Bundle, examples: Examples, *, on_done: Callable[[int], None]) -> Predicted:
+    """Return what a bundle makes of every task and call.
+
+    Args:
+        bundle: Read and checked; it knows every model of the examples.
+        examples: As `read_unseen_examples` returns them.
+        on_done: Told after every batch how many tasks and calls it held.
+
+    Raises:
+        BundleError: A graph cannot be loaded or is not what the manifest promises.
+    """
+    graphs = Graphs(bundle)
+    numbers = {model.name: number for number, model in enumerate(bundle.manifest.models)}
+    columns = [numbers[name] for name in examples.models]
+    traits = np.array([bundle.manifest.models[column].traits() for column in columns])
+    confidence, readings = _read(graphs, examples.tasks.texts, on_done)
+    tokens = _lengths(graphs, call_rows(examples, examples.calls, readings, traits), on_done)
+    # Three trees know nothing of each other; the picker orders their answers so too.
+    return Predicted(confidence=confidence[:, columns], tokens=np.maximum.accumulate(tokens, axis=0))
+
+
+def _read(graphs: Graphs, texts: Sequence[str], on_done: Callable[[int], None]) -> tuple[Floats, Floats]:
+    confidences, readings = [], []
+    for start in range(0, len(texts), TEXT_BATCH):
+        batch = texts[start : start + TEXT_BATCH]
+        confidence, reading = graphs.read(batch)
+        confidences.append(confidence)
+        readings.append(reading)
+        on_done(len(batch))
+    return np.vstack(confidences), np.vstack(readings)
+
+
+def _lengths(graphs: Graphs, rows: Any, on_done: Callable[[int], None]) -> Floats:
+    tokens = []
+    for start in range(0, len(rows), ROW_BATCH):
+        batch = rows[start : start + ROW_BATCH]
+        tokens.append(graphs.lengths(batch))
+        on_done(len(batch))
+    return np.hstack(tokens)

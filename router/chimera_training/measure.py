@@ -1,0 +1,115 @@
+"""How good a bundle is on recorded answers and calls: confidences by pool of models, lengths by task set."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from chimera_training.evaluate import length_figures
+from chimera_training.examples import Examples, Mask
+from chimera_training.features import Floats
+from chimera_training.pools import Pool
+from chimera_training.routing import PoolFigures, pool_figures
+from chimera_training.unseen import UnseenFigures, unseen_figures
+
+
+class TokenFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """How well lengths are predicted.
+
+    Attributes:
+        spearman: Rank correlation of median and truth; None where either is the same throughout.
+        kendall: Kendall's tau-b of the same.
+        mae: Mean absolute error of the median, in tokens.
+        coverage90: Share of calls whose remaining tokens, their own included, lie at or below the .9 quantile.
+        n: Calls.
+    """
+
+    spearman: float | None
+    kendall: float | None
+    mae: float
+    coverage90: float
+    n: int
+
+
+class Measurement(msgspec.Struct, frozen=True, kw_only=True):
+    """All figures of one bundle on one folder of data.
+
+    Attributes:
+        confidence: By pool.
+        unseen_model: By pool, of those with tasks enough.
+        length: Tokens of one call, by task set and of `all`.
+        remaining: Tokens of this and all later calls of a workflow: `all` calls, and those of the `first_stage`.
+    """
+
+    confidence: dict[str, PoolFigures]
+    unseen_model: dict[str, UnseenFigures]
+    length: dict[str, TokenFigures]
+    remaining: dict[str, TokenFigures]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Predicted:
+    """What a bundle made of the examples.
+
+    Attributes:
+        confidence: (tasks, models) chance of a right answer.
+        tokens: (3, calls) of this call, of the rest of the workflow, of the rest at the .9 quantile.
+    """
+
+    confidence: Floats
+    tokens: Floats
+
+
+def measure(examples: Examples, predicted: Predicted, pools: Sequence[Pool]) -> Measurement:
+    """Return the figures of these predictions.
+
+    Args:
+        examples: What came true.
+        predicted: In the order of the examples.
+        pools: Of models and task sets that the examples hold.
+
+    Raises:
+        DataError: No task was answered by all models of a pool.
+    """
+    calls, tokens = examples.calls, predicted.tokens
+    stage = _Lengths(calls.stage_tokens, tokens[0], calls.remaining_tokens <= tokens[2])
+    remaining = _Lengths(calls.remaining_tokens, tokens[1], calls.remaining_tokens <= tokens[2])
+    placed = {pool.name: unseen_figures(pool, examples, predicted.confidence) for pool in pools}
+    return Measurement(
+        confidence={pool.name: pool_figures(pool, examples, predicted.confidence) for pool in pools},
+        unseen_model={name: figures for name, figures in placed.items() if figures is not None},
+        length={name: stage.figures(chosen) for name, chosen in _task_sets(examples) if chosen.any()},
+        remaining={name: remaining.figures(chosen) for name, chosen in _stages(examples) if chosen.any()},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Lengths:
+    """Tokens that calls took, what was predicted, and whether the .9 quantile covered what remained; each (calls,)."""
+
+    truth: Floats
+    median: Floats
+    covered: Mask
+
+    def figures(self, calls: Mask) -> TokenFigures:
+        figures = length_figures("", "", self.truth[calls], self.median[calls])
+        return TokenFigures(
+            spearman=figures.spearman,
+            kendall=figures.kendall,
+            mae=figures.mean_error,
+            coverage90=round(float(self.covered[calls].mean()), 4),
+            n=figures.calls,
+        )
+
+
+def _task_sets(examples: Examples) -> Iterator[tuple[str, Mask]]:
+    domain = examples.tasks.domain[examples.calls.task]
+    yield from ((name, domain == number) for number, name in enumerate(examples.domains))
+    yield "all", np.ones(len(domain), dtype=np.bool_)
+
+
+def _stages(examples: Examples) -> Iterator[tuple[str, Mask]]:
+    workflow = examples.tasks.workflow[examples.calls.task]
+    yield "all", workflow
+    yield "first_stage", workflow & (examples.calls.stage == 0)

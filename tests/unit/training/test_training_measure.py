@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+from recordings import prompt_rows
+
+from chimera_training.examples import Examples, arrange
+from chimera_training.features import Floats
+from chimera_training.measure import Predicted, measure
+from chimera_training.pools import pools_of
+
+
+def predicted(examples: Examples, *, stage: Floats, remaining: Floats, high: Floats) -> Predicted:
+    confidence = np.full((len(examples.tasks.ids), len(examples.models)), 0.5)
+    return Predicted(confidence=confidence, tokens=np.vstack([stage, remaining, high]))
+
+
+def perfect(examples: Examples) -> Predicted:
+    calls = examples.calls
+    return predicted(examples, stage=calls.stage_tokens, remaining=calls.remaining_tokens, high=calls.remaining_tokens)
+
+
+def test_every_task_set_and_stage_group_has_its_figures(small_examples: Examples) -> None:
+    """Lengths by task set, what remains of workflows alone, and confidences by pool."""
+    measured = measure(small_examples, perfect(small_examples), pools_of(small_examples))
+
+    assert set(measured.confidence) == {"code", "sums"}
+    assert {name: each.n for name, each in measured.length.items()} == {"code": 420, "sums": 180, "all": 600}
+    assert {name: each.n for name, each in measured.remaining.items()} == {"all": 420, "first_stage": 180}
+
+
+def test_perfect_lengths_have_no_error(small_examples: Examples) -> None:
+    """Ranks agree, nothing is off, all is covered."""
+    measured = measure(small_examples, perfect(small_examples), ())
+
+    for figures in (*measured.length.values(), *measured.remaining.values()):
+        assert (figures.spearman, figures.kendall) == (pytest.approx(1.0), pytest.approx(1.0))
+        assert (figures.mae, figures.coverage90) == (0.0, 1.0)
+
+
+def test_a_length_is_of_one_call_and_the_quantile_of_what_remains(small_examples: Examples) -> None:
+    """The bundle's .9 quantile is of the remaining tokens, so those are what it must cover, in both groups."""
+    calls = small_examples.calls
+    off = predicted(
+        small_examples, stage=calls.stage_tokens + 10, remaining=calls.remaining_tokens + 30, high=calls.stage_tokens
+    )
+
+    measured = measure(small_examples, off, ())
+
+    assert (measured.length["code"].mae, measured.remaining["all"].mae) == (10.0, 30.0)
+    # Of seven calls of a code task, over three models, the only or last one of each workflow is all that remains.
+    assert measured.length["code"].coverage90 == measured.remaining["all"].coverage90 == pytest.approx(3 / 7, abs=1e-4)
+    assert measured.length["sums"].coverage90 == 1.0
+
+
+def test_data_without_workflows_leaves_what_remains_out() -> None:
+    """A group without calls has no figures, rather than made-up ones."""
+    examples = arrange(prompt_rows(), ())
+
+    assert measure(examples, perfect(examples), ()).remaining == {}
