@@ -4,6 +4,7 @@ Run by `make proto`; `make check` runs it with --check, which writes nothing and
 """
 
 import argparse
+import re
 import sys
 import tempfile
 from importlib.resources import files
@@ -20,15 +21,26 @@ def compile_to(folder: Path) -> dict[Path, str]:
     """Return the generated text by path relative to chimera_proto."""
     includes = files("grpc_tools") / "_proto"
     sources = sorted(str(path.relative_to(ROOT)) for path in SOURCE.rglob("*.proto"))
-    options = [f"--proto_path={ROOT}", f"--proto_path={includes}", f"--python_out={folder}", f"--pyi_out={folder}"]
-    if protoc.main(["protoc", *options, *sources]) != 0:
-        raise SystemExit("protoc failed")
+    paths = [f"--proto_path={ROOT}", f"--proto_path={includes}"]
+    outputs = [f"--python_out={folder}", f"--pyi_out={folder}"]
+    _compile([*paths, *outputs], sources)
+    _compile([*paths, f"--grpc_python_out={folder}"], [source for source in sources if _serves(source)])
     generated = folder / "chimera"
     # protoc names the package after the folder of the sources; the wheel calls it chimera_proto.
     return {
         path.relative_to(generated): path.read_text().replace("from chimera.", "from chimera_proto.")
         for path in sorted(generated.rglob("*.py*"))
     }
+
+
+def _compile(options: list[str], sources: list[str]) -> None:
+    if protoc.main(["protoc", *options, *sources]) != 0:
+        raise SystemExit("protoc failed")
+
+
+def _serves(source: str) -> bool:
+    """Return whether a file defines a service; from any other the plugin would make an empty module."""
+    return re.search(r"^service ", (ROOT / source).read_text(), re.MULTILINE) is not None
 
 
 def _committed(path: Path) -> str:

@@ -19,18 +19,22 @@ from chimera_router.datalayer import discovery
 from chimera_router.datalayer.datastore import Datastore
 from chimera_router.datalayer.scraper import Scraper
 from chimera_router.director import ActivePool, Director
-from chimera_router.errors import BundleError, ConfigError
+from chimera_router.errors import BundleError, ConfigError, StateError
 from chimera_router.extproc.server import DRAIN, Server
 from chimera_router.extproc.servicer import Servicer
+from chimera_router.feedback.server import FeedbackServer
+from chimera_router.prediction import state
+from chimera_router.prediction.correction import Corrections
 from chimera_router.prediction.port import Predictor
 from chimera_router.prediction.predictor import open_predictor
 from chimera_router.scheduling.ledger import Ledger
 from chimera_router.settings import PoolSettings
 from chimera_router.telemetry import logs
-from chimera_router.telemetry.metrics import Metrics, PoolCollector
+from chimera_router.telemetry.metrics import CorrectionCollector, Metrics, PoolCollector
 from chimera_router.workflow.table import ProgramTable
 
 USAGE_ERROR = 2
+SAVE_EVERY = 60.0  # seconds; what a crash may cost of what was learned
 
 _log = structlog.get_logger()
 
@@ -40,9 +44,11 @@ class Picker:
     """The running parts of one picker process."""
 
     config: Path
+    state_path: Path | None
     metrics: Metrics
     datastore: Datastore
     director: Director
+    corrections: Corrections
 
     async def follow_config(self) -> None:
         """Swap the configuration whenever its file changes; an invalid one changes nothing."""
@@ -68,13 +74,32 @@ class Picker:
                 continue
             self._swapped("endpoints")
 
+    async def keep_state(self) -> None:
+        """Save what was learned, now and then."""
+        while True:
+            await asyncio.sleep(SAVE_EVERY)
+            await self.save()
+
+    async def save(self) -> None:
+        """Save what was learned, where there is a place for it; a failure costs no request."""
+        if self.state_path is None:
+            return
+        data = state.encode(self.corrections)
+        try:
+            await asyncio.to_thread(state.write, self.state_path, data)
+        except StateError as error:
+            _log.error("state not saved", rule=str(error))
+
     async def _swap(self, pool: PoolSettings) -> None:
         old = self.director.pool
         same = (old.settings.models, old.settings.bundle) == (pool.models, pool.bundle)
-        predictor = old.predictor if same else await asyncio.to_thread(_open_predictor, pool, self.metrics)
+        predictor = old.predictor if same else await self._opened(pool)
         self.director.pool = ActivePool(settings=pool, predictor=predictor)
         if not same:
             await old.predictor.aclose()
+
+    async def _opened(self, pool: PoolSettings) -> Predictor:
+        return await asyncio.to_thread(_open_predictor, pool, self.metrics, self.corrections)
 
     def _swapped(self, file: str) -> None:
         self.metrics.reloads.labels(file, "applied").inc()
@@ -101,7 +126,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        picker, scraper = await stack.enter_async_context(_picker(arguments.config))
+        picker, scraper = await stack.enter_async_context(_picker(arguments))
         pages = management.Management(picker.director, ready=lambda: serving.is_set() and not stop.is_set())
         runner = await management.serve(pages, host=arguments.host, port=arguments.management_port)
         stack.push_async_callback(runner.cleanup)
@@ -111,6 +136,8 @@ async def _serve(arguments: argparse.Namespace) -> None:
             certificates=arguments.cert_path,
         )
         stack.push_async_callback(server.stop, arguments.drain)
+        if arguments.feedback_port is not None:
+            await _serve_feedback(stack, picker.director, arguments)
         await scraper.scrape()
         await server.start()
         serving.set()
@@ -118,14 +145,21 @@ async def _serve(arguments: argparse.Namespace) -> None:
         await _until(stop, scraper, picker)
 
 
+async def _serve_feedback(stack: AsyncExitStack, director: Director, arguments: argparse.Namespace) -> None:
+    address = f"{arguments.host}:{arguments.feedback_port}"
+    server = FeedbackServer(director, address=address, certificates=arguments.cert_path)
+    await server.start()
+    stack.push_async_callback(server.stop)
+
+
 @asynccontextmanager
-async def _picker(config: Path) -> AsyncIterator[tuple[Picker, Scraper]]:
-    pool = settings.load(config)
-    ledger, metrics = Ledger(), Metrics()
+async def _picker(arguments: argparse.Namespace) -> AsyncIterator[tuple[Picker, Scraper]]:
+    pool = settings.load(arguments.config)
+    ledger, metrics, corrections = Ledger(), Metrics(), _corrections(arguments.state_path)
     datastore = Datastore(ledger)
     datastore.replace(discovery.read(pool.endpoints_file, models=pool.models))
     director = Director(
-        pool=ActivePool(settings=pool, predictor=_open_predictor(pool, metrics)),
+        pool=ActivePool(settings=pool, predictor=_open_predictor(pool, metrics, corrections)),
         datastore=datastore,
         table=ProgramTable(new_id=lambda: f"wf-{secrets.token_hex(8)}"),
         ledger=ledger,
@@ -134,8 +168,11 @@ async def _picker(config: Path) -> AsyncIterator[tuple[Picker, Scraper]]:
         wall=time.time,
     )
     metrics.watch(PoolCollector(director))
+    metrics.watch(CorrectionCollector(corrections))
+    picker = Picker(arguments.config, arguments.state_path, metrics, datastore, director, corrections)
     async with aiohttp.ClientSession() as session:
-        yield Picker(config, metrics, datastore, director), Scraper(datastore, session, clock=time.monotonic)
+        yield picker, Scraper(datastore, session, clock=time.monotonic)
+    await picker.save()
     await director.pool.predictor.aclose()
 
 
@@ -148,7 +185,8 @@ async def _until(stop: asyncio.Event, scraper: Scraper, picker: Picker) -> None:
 
     try:
         async with asyncio.TaskGroup() as group:
-            for work in (scraper.run(), picker.follow_config(), picker.follow_endpoints(), stopper()):
+            followers = (picker.follow_config(), picker.follow_endpoints(), picker.keep_state())
+            for work in (scraper.run(), *followers, stopper()):
                 group.create_task(work)
     except* _Stopped:
         _log.info("stopping")
@@ -158,7 +196,15 @@ class _Stopped(Exception):  # noqa: N818 - a signal, not an error
     """Ends the task group."""
 
 
-def _open_predictor(pool: PoolSettings, metrics: Metrics) -> Predictor:
+def _corrections(folder: Path | None) -> Corrections:
+    try:
+        return state.load(folder) if folder else Corrections()
+    except StateError as error:
+        _log.error("state refused, starting anew", rule=str(error))
+        return Corrections()
+
+
+def _open_predictor(pool: PoolSettings, metrics: Metrics, corrections: Corrections) -> Predictor:
     def refused(error: BundleError) -> None:
         metrics.bundles_refused.inc()
         _log.error("bundle refused, running medians predict instead", rule=str(error))
@@ -167,6 +213,7 @@ def _open_predictor(pool: PoolSettings, metrics: Metrics) -> Predictor:
         tuple(pool.models.values()),
         path=pool.bundle.path,
         sha256=pool.bundle.sha256,
+        corrections=corrections,
         on_fallback=lambda reason: metrics.fallbacks.labels(reason).inc(),
         on_refused=refused,
     )
@@ -177,7 +224,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--config", type=Path, required=True, help="RouterConfig, as JSON")
     parser.add_argument("--host", default="0.0.0.0", help="address to bind")  # noqa: S104 - gateways are elsewhere
     parser.add_argument("--grpc-port", type=int, default=9002, help="ext_proc and health")
-    parser.add_argument("--management-port", type=int, default=9090, help="metrics, status, explain")
+    parser.add_argument("--management-port", type=int, default=9090, help="metrics, status, explain, feedback")
+    parser.add_argument("--feedback-port", type=int, help="feedback over gRPC; not served where not given")
+    parser.add_argument("--state-path", type=Path, metavar="DIR", help="folder that keeps what was learned")
     parser.add_argument("--drain", type=float, default=DRAIN, help="seconds that open streams get on SIGTERM")
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     transport = parser.add_mutually_exclusive_group(required=True)

@@ -14,11 +14,20 @@ from chimera_router import wire
 from chimera_router.datalayer.datastore import Datastore
 from chimera_router.errors import NoEndpoints
 from chimera_router.parsing.openai import ParsedRequest
-from chimera_router.prediction.port import Observation, Predictor, Query
+from chimera_router.prediction.correction import corrected
+from chimera_router.prediction.port import Judgement, Observation, Predictor, Query
 from chimera_router.protocol import mutations
 from chimera_router.protocol.events import AnswerEnded, AnswerStarted, Choose, Headers, Route
 from chimera_router.scheduling.ledger import Ledger, Ticket
-from chimera_router.scheduling.types import Assignment, Decision, PoolSnapshot, Rejection, SchedulingRequest
+from chimera_router.scheduling.types import (
+    Assignment,
+    Decision,
+    ModelPrediction,
+    PoolSnapshot,
+    PredictionSource,
+    Rejection,
+    SchedulingRequest,
+)
 from chimera_router.settings import PoolSettings
 from chimera_router.telemetry.metrics import Metrics
 from chimera_router.workflow import identity
@@ -91,6 +100,25 @@ class Director:
         )
         return await self._decide(self.pool, _query(request, None), scheduling)
 
+    def judge(self, success: float, *, tenant: str, workflow_id: str = "", request_id: str = "") -> str:
+        """Take feedback on a workflow, named by its own id or its latest request's; return the model that answered.
+
+        Raises:
+            UnknownWorkflow: There is none such.
+            AlreadyJudged: It has been judged.
+        """
+        choice = self.table.judge(tenant, workflow_id=workflow_id, request_id=request_id, now=self.clock())
+        judgement = Judgement(
+            model=choice.model,
+            confidence=choice.confidence,
+            success=success,
+            tenant=identity.tenant_digest(tenant),
+            at=self.wall(),
+        )
+        self.pool.predictor.judge(judgement)
+        self.metrics.judgements.labels(choice.model).inc()
+        return choice.model
+
     def snapshot(self) -> PoolSnapshot:
         """Return the pool at this moment."""
         return self.datastore.snapshot(self.pool.settings.models)
@@ -132,13 +160,19 @@ class Director:
 
     def _begin(self, pool: ActivePool, decision: Decision, asked: Choose, program: Program) -> "Exchange":
         prompt_tokens = asked.request.prompt_tokens
-        self.table.assign(program, _assignment(decision, prompt_tokens))
+        self.table.assign(
+            program,
+            _assignment(decision, prompt_tokens),
+            confidence=_uncorrected(decision.prediction),
+            request_id=identity.request_id(asked.headers),
+        )
         return Exchange(
             director=self,
             decision=decision,
             program=program,
             predictor=pool.predictor,
             stage=program.stage,
+            max_tokens=asked.request.max_tokens,
             route=_route(decision, pool.settings, _response_headers(decision, program, asked.headers)),
             ticket=self.ledger.open(decision, prompt_tokens=prompt_tokens),
             began=self.clock(),
@@ -171,6 +205,7 @@ class Exchange:
     program: Program
     predictor: Predictor
     stage: int
+    max_tokens: int | None
     route: Route
     ticket: Ticket
     began: float
@@ -199,7 +234,7 @@ class Exchange:
         if tokens:
             metrics.output_tokens.labels(model).observe(tokens)
             metrics.length_ratio.labels(model).observe(tokens / max(1.0, self.decision.prediction.stage_tokens))
-            self.predictor.observe(Observation(model=model, stage=self.stage, output_tokens=tokens))
+            self.predictor.observe(self._observation(tokens))
         if answer.usage.prompt_tokens:
             metrics.prompt_tokens.labels(model).observe(answer.usage.prompt_tokens)
         metrics.cached_tokens.labels(model).inc(answer.usage.cached_tokens or 0)
@@ -210,8 +245,31 @@ class Exchange:
         if not self._complete:
             self.director.metrics.unfinished.labels(self.decision.model).inc()
 
+    def _observation(self, tokens: int) -> Observation:
+        return Observation(
+            model=self.decision.model,
+            stage=self.stage,
+            output_tokens=tokens,
+            predicted_tokens=_predicted(self.decision, tokens, self.max_tokens),
+            tenant=identity.tenant_digest(self.program.tenant),
+            at=self.director.wall(),
+        )
+
     def _observe(self, histogram: Histogram) -> None:
         histogram.labels(self.decision.model).observe(self.director.clock() - self.began)
+
+
+def _predicted(decision: Decision, tokens: int, limit: int | None) -> float | None:
+    """Return the tokens that the bundle itself predicted; None where there is nothing to learn about it."""
+    prediction = decision.prediction
+    limited = limit is not None and max(tokens, prediction.stage_tokens) >= limit
+    if limited or decision.source is not PredictionSource.BUNDLE:
+        return None
+    return prediction.stage_tokens / prediction.length_factor
+
+
+def _uncorrected(prediction: ModelPrediction) -> float:
+    return corrected(prediction.confidence, -prediction.confidence_logits)
 
 
 def _query(request: ParsedRequest, program: Program | None) -> Query:

@@ -7,10 +7,13 @@ ChimeraError
 │   ├── UnknownModel            `model` names no member of the pool
 │   ├── UnknownPath             not an API this pool serves
 │   ├── WrongMethod             the path exists for another method
-│   └── NoEndpoints             no endpoint can take the request
+│   ├── NoEndpoints             no endpoint can take the request
+│   ├── UnknownWorkflow         feedback for a workflow that is not in the table
+│   └── AlreadyJudged           feedback for a workflow that had its own
 ├── ProtocolViolation       the gateway broke the order of messages
 ├── ConfigError             a RouterConfig or an endpoints file breaks a rule
-└── BundleError             a bundle was refused
+├── BundleError             a bundle was refused
+└── StateError              a saved state was refused
 """
 
 from chimera_router.scheduling.types import DropReason
@@ -74,6 +77,20 @@ class NoEndpoints(RequestError):  # noqa: N818 - the field's name for it
         self.reason = reason
 
 
+class UnknownWorkflow(RequestError):  # noqa: N818 - the field's name for it
+    """Feedback names a workflow or request that was never seen, or is forgotten."""
+
+    def __init__(self) -> None:
+        super().__init__("No workflow of this tenant has this id; it was never seen or is forgotten")
+
+
+class AlreadyJudged(RequestError):  # noqa: N818 - the field's name for it
+    """Feedback names a workflow that had its feedback before."""
+
+    def __init__(self) -> None:
+        super().__init__("This workflow has had its feedback; the first one counts")
+
+
 class ProtocolViolation(ChimeraError):  # noqa: N818 - the field's name for it
     """The gateway sent ext_proc messages in an order the protocol does not allow."""
 
@@ -84,3 +101,7 @@ class ConfigError(ChimeraError):
 
 class BundleError(ChimeraError):
     """A bundle was refused; the text names the file and the rule."""
+
+
+class StateError(ChimeraError):
+    """A saved state was refused; the text names the file and the rule."""

@@ -1,4 +1,4 @@
-"""The management pages: readiness, metrics, status, explain. Never on the data path."""
+"""The management pages: readiness, metrics, status, explain, feedback. Never on the data path."""
 
 import socket
 from collections.abc import Callable
@@ -8,6 +8,8 @@ from aiohttp.typedefs import Handler
 
 from chimera_router.director import Director
 from chimera_router.errors import ConfigError, RequestError
+from chimera_router.feedback.report import parse as parse_report
+from chimera_router.feedback.report import report
 from chimera_router.parsing.openai import Api, parse
 from chimera_router.protocol import mutations
 
@@ -29,6 +31,7 @@ class Management:
                 web.get("/metrics", self._metrics),
                 web.get("/chimera/v1/status", self._status),
                 web.post("/chimera/v1/explain", self._explain),
+                web.post("/chimera/v1/feedback", self._feedback),
             ]
         )
         return app
@@ -44,6 +47,10 @@ class Management:
         parsed = parse(Api.CHAT, await request.read(), settings.limits)
         decision = await self._director.explain(parsed, settings.catalog.resolve(parsed.model))
         return web.Response(text=mutations.explanation(decision), content_type="application/json")
+
+    async def _feedback(self, request: web.Request) -> web.Response:
+        judged = report(self._director, parse_report(await request.read()))
+        return web.json_response({"model": judged.model})
 
     async def _status(self, _request: web.Request) -> web.Response:
         director = self._director

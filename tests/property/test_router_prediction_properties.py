@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from manifests import trained
 from pools import FAST
 
+from chimera_router.prediction.correction import Corrections
 from chimera_router.prediction.heuristic import HeuristicPredictor
 from chimera_router.prediction.matching import match
 from chimera_router.prediction.port import Observation, Query
@@ -62,7 +63,7 @@ def test_something_known_finds_a_stand_in(descriptor: Descriptor, bundle: list) 
 )
 def test_running_medians_stay_in_bounds(seen: list[tuple[int, int]], stage: int, limit: int | None) -> None:
     """Whatever was observed: finite, ordered, this call within the client's limit."""
-    predictor = HeuristicPredictor([Model(name="m", coefficients=FAST)])
+    predictor = HeuristicPredictor([Model(name="m", coefficients=FAST)], Corrections())
     for number, tokens in seen:
         predictor.observe(Observation(model="m", stage=number, output_tokens=tokens))
 

@@ -8,7 +8,7 @@ from pools import FAST, SLOW, model, prediction
 from chimera_router.datalayer.datastore import Datastore
 from chimera_router.director import ActivePool, Director
 from chimera_router.parsing.limits import Limits
-from chimera_router.prediction.port import Observation, Query
+from chimera_router.prediction.port import Judgement, Observation, Query
 from chimera_router.protocol.catalog import Catalog
 from chimera_router.scheduling.ledger import Ledger
 from chimera_router.scheduling.policies import Slack
@@ -23,13 +23,11 @@ class FakePredictor:
     """Answers what it is told to, and remembers what it was asked and shown."""
 
     def __init__(self, **by_model: ModelPrediction) -> None:
+        self.source = PredictionSource.BUNDLE
         self.by_model = by_model
         self.asked: list[Query] = []
         self.seen: list[Observation] = []
-
-    @property
-    def source(self) -> PredictionSource:
-        return PredictionSource.BUNDLE
+        self.judged: list[Judgement] = []
 
     async def predict(self, query: Query) -> Predictions:
         self.asked.append(query)
@@ -37,6 +35,9 @@ class FakePredictor:
 
     def observe(self, observation: Observation) -> None:
         self.seen.append(observation)
+
+    def judge(self, judgement: Judgement) -> None:
+        self.judged.append(judgement)
 
     async def aclose(self) -> None:
         """Hold nothing."""

@@ -1,4 +1,5 @@
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -11,8 +12,10 @@ from chimera_router.errors import NoEndpoints
 from chimera_router.parsing.limits import Limits
 from chimera_router.parsing.openai import Api, parse
 from chimera_router.parsing.usage import Usage
-from chimera_router.prediction.port import Observation
+from chimera_router.prediction.port import Judgement, Observation
 from chimera_router.protocol.events import AnswerEnded, AnswerStarted, Choose
+from chimera_router.scheduling.types import PredictionSource
+from chimera_router.workflow.identity import tenant_digest
 
 pytestmark = pytest.mark.anyio
 
@@ -92,12 +95,71 @@ async def test_outcome_teaches_predictor_and_workflow() -> None:
     await finished(made, TASK, tokens=30)
     await finished(made, *LATER, tokens=12)
 
+    known = {"model": "large", "predicted_tokens": 100.0, "tenant": tenant_digest(""), "at": made.wall()}
     assert predictor.seen == [
-        Observation(model="large", stage=0, output_tokens=30),
-        Observation(model="large", stage=1, output_tokens=12),
+        Observation(stage=0, output_tokens=30, **known),  # type: ignore[arg-type]
+        Observation(stage=1, output_tokens=12, **known),  # type: ignore[arg-type]
     ]
     later = predictor.asked[1]
     assert (later.text, later.stage, later.tokens_so_far, later.last_tokens) == ("task", 1, 30, 30)
+
+
+async def test_correction_learns_from_what_the_bundle_itself_predicted() -> None:
+    """The factor that was applied is taken out again: else a correction would chase its own effect."""
+    predictor = FakePredictor(large=replace(prediction(0.9, tokens=300.0), length_factor=3.0), small=prediction(0.1))
+    made = director(predictor)
+
+    await finished(made, TASK, tokens=30)
+
+    assert predictor.seen[0].predicted_tokens == 100.0
+
+
+@pytest.mark.parametrize(("limit", "learned"), [(None, 100.0), (500, 100.0), (100, None), (30, None)])
+async def test_what_the_clients_limit_made_teaches_no_length(limit: int | None, learned: float | None) -> None:
+    """Where the limit cut the prediction or the answer, their ratio says nothing of the model."""
+    predictor = FakePredictor(small=prediction(0.4), large=prediction(0.9))
+    made = director(predictor)
+    choose = asked()
+    exchange = await made.choose(replace(choose, request=replace(choose.request, max_tokens=limit)))
+
+    exchange.ended(AnswerEnded(30, Usage()))
+    exchange.close()
+
+    assert predictor.seen[0].predicted_tokens == learned
+
+
+async def test_running_medians_predictions_teach_no_length() -> None:
+    """They follow what was observed by themselves."""
+    predictor = FakePredictor(small=prediction(0.4), large=prediction(0.9))
+    predictor.source = PredictionSource.HEURISTIC
+    made = director(predictor)
+
+    await finished(made, TASK, tokens=30)
+
+    assert predictor.seen[0].predicted_tokens is None
+
+
+async def test_feedback_is_held_against_the_choice() -> None:
+    """The predictor learns model, uncorrected confidence and success; of the tenant it learns a digest."""
+    sure = replace(prediction(0.9), confidence_logits=math.log(9.0))
+    predictor = FakePredictor(small=prediction(0.4), large=sure)
+    made = director(predictor)
+    await made.choose(asked(x_chimera_workflow_id="w", x_chimera_tenant="acme"))
+
+    model = made.judge(0.25, tenant="acme", workflow_id="w")
+
+    assert model == "large"
+    assert predictor.judged == [
+        Judgement(
+            model="large",
+            confidence=pytest.approx(0.5),  # type: ignore[arg-type]
+            success=0.25,
+            tenant=tenant_digest("acme"),
+            at=made.wall(),
+        )
+    ]
+    assert metric(made, "chimera_feedback_total", model="large") == 1
+    assert b"acme" not in made.metrics.page()
 
 
 async def test_later_stage_stays_and_is_tallied() -> None:

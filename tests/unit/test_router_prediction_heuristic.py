@@ -1,6 +1,7 @@
 import pytest
 from pools import FAST
 
+from chimera_router.prediction.correction import Corrections, corrected
 from chimera_router.prediction.heuristic import (
     PRIOR_CONFIDENCE,
     PRIOR_TOKENS,
@@ -8,12 +9,13 @@ from chimera_router.prediction.heuristic import (
     WINDOW,
     HeuristicPredictor,
 )
-from chimera_router.prediction.port import Observation, Query
+from chimera_router.prediction.port import Judgement, Observation, Query
 from chimera_router.scheduling.types import Descriptor, Model, ModelPrediction, PredictionSource
 
 
 def predictor(general_score: float = 0.0) -> HeuristicPredictor:
-    return HeuristicPredictor([Model(name="m", coefficients=FAST, descriptor=Descriptor(general_score=general_score))])
+    described = Model(name="m", coefficients=FAST, descriptor=Descriptor(general_score=general_score))
+    return HeuristicPredictor([described], Corrections())
 
 
 def estimate(predictor: HeuristicPredictor, stage: int = 0, max_tokens: int | None = None) -> ModelPrediction:
@@ -37,6 +39,18 @@ def test_confidence_is_the_general_score_or_even_odds() -> None:
     """Nothing that was observed changes it: lengths say nothing about right and wrong."""
     assert estimate(predictor(0.8)).confidence == 0.8
     assert estimate(predictor()).confidence == PRIOR_CONFIDENCE
+
+
+def test_feedback_corrects_the_confidence() -> None:
+    """A model that is always wrong loses confidence; the prior it was corrected from can be told."""
+    m = predictor(0.8)
+    for _ in range(50):
+        m.judge(Judgement(model="m", confidence=0.8, success=0.0, tenant="a", at=0.0))
+
+    answer = estimate(m)
+
+    assert answer.confidence < 0.7
+    assert corrected(answer.confidence, -answer.confidence_logits) == pytest.approx(0.8)
 
 
 def test_before_anything_was_seen_priors_answer() -> None:

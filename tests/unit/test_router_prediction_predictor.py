@@ -12,7 +12,8 @@ from pools import FAST
 from chimera_router.errors import BundleError
 from chimera_router.prediction import batching
 from chimera_router.prediction.bundle import default_bundle
-from chimera_router.prediction.port import Observation, Predictor, Query
+from chimera_router.prediction.correction import Corrections, corrected
+from chimera_router.prediction.port import Judgement, Observation, Predictor, Query
 from chimera_router.prediction.predictor import BundlePredictor, open_predictor
 from chimera_router.scheduling.types import Descriptor, Model, Predictions, PredictionSource
 from chimera_training.bundle import TEXT
@@ -33,11 +34,19 @@ class Told:
     fallbacks: list[str] = field(default_factory=list)
     refused: list[BundleError] = field(default_factory=list)
 
-    def open(self, models: Sequence[Model], *, path: Path | None = None, deadline: float = LONG) -> Predictor:
+    def open(
+        self,
+        models: Sequence[Model],
+        *,
+        path: Path | None = None,
+        deadline: float = LONG,
+        corrections: Corrections | None = None,
+    ) -> Predictor:
         return open_predictor(
             models,
             path=path,
             deadline=deadline,
+            corrections=corrections,
             on_fallback=self.fallbacks.append,
             on_refused=self.refused.append,
         )
@@ -252,3 +261,36 @@ async def test_a_bundle_that_is_not_there_is_refused(told: Told, tmp_path: Path)
 
     assert predictor.source is PredictionSource.HEURISTIC
     assert "bundle.json: the file is missing" in str(told.refused[0])
+
+
+async def test_what_came_true_corrects_the_bundle(told: Told) -> None:
+    """Lengths by the factor, confidence by the logits, of that model alone; both are told with the prediction."""
+    plain, learning = told.open(models()), told.open(models())
+    for _ in range(100):
+        learning.observe(Observation(model=DEMO[0], stage=0, output_tokens=200, predicted_tokens=100.0, tenant="a"))
+        learning.judge(Judgement(model=DEMO[0], confidence=0.5, success=0.75, tenant="a", at=0.0))
+
+    before, after = (await plain.predict(QUERY)).by_model, (await learning.predict(QUERY)).by_model
+
+    first = after[DEMO[0]]
+    assert first.length_factor == pytest.approx(2.0)
+    assert first.remaining_tokens == pytest.approx(2.0 * before[DEMO[0]].remaining_tokens)
+    assert corrected(before[DEMO[0]].confidence, first.confidence_logits) == pytest.approx(first.confidence)
+    assert first.confidence_logits == pytest.approx(np.log(3.0))
+    assert [after[name] for name in DEMO[1:]] == [before[name] for name in DEMO[1:]]
+    await plain.aclose()
+    await learning.aclose()
+
+
+async def test_a_corrected_length_keeps_to_the_clients_limit(told: Told) -> None:
+    """The limit is applied to what was corrected."""
+    corrections = Corrections()
+    predictor = told.open(models(), corrections=corrections)
+    for _ in range(100):
+        predictor.observe(Observation(model=DEMO[0], stage=0, output_tokens=400, predicted_tokens=100.0))
+
+    prediction = (await predictor.predict(Query(text="x", prompt_tokens=9, max_tokens=7))).by_model[DEMO[0]]
+
+    assert prediction.stage_tokens == 7
+    assert corrections.by_model[DEMO[0]].length_factor == pytest.approx(4.0)
+    await predictor.aclose()

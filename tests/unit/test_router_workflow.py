@@ -3,9 +3,20 @@ import itertools
 import pytest
 
 from chimera_router import wire
+from chimera_router.errors import AlreadyJudged, UnknownWorkflow
 from chimera_router.parsing.openai import Message
-from chimera_router.workflow.identity import Claim, FoundBy, claim, continuations, digests, tenant
-from chimera_router.workflow.table import Arrival, ProgramTable, TableLimits
+from chimera_router.scheduling.types import Assignment
+from chimera_router.workflow.identity import (
+    Claim,
+    FoundBy,
+    claim,
+    continuations,
+    digests,
+    request_id,
+    tenant,
+    tenant_digest,
+)
+from chimera_router.workflow.table import Arrival, Choice, Program, ProgramTable, TableLimits
 
 TASK = Message("user", "solve it")
 REPLY = Message("assistant", "step one " * 10)
@@ -199,3 +210,105 @@ def test_digest_depends_on_where_messages_end() -> None:
 
     assert digest != digests([Message("user", "a"), Message("user", "bc")])[-1]
     assert digest != digests([Message("user", "ab"), Message("assistant", "c")])[-1]
+
+
+def assign(programs: ProgramTable, program: Program, model: str, confidence: float, request: str = "") -> None:
+    programs.assign(program, Assignment(model=model, endpoint="127.0.0.1:1"), confidence=confidence, request_id=request)
+
+
+def test_feedback_finds_the_workflow_by_its_id() -> None:
+    """What is judged is the model and the confidence that decided."""
+    programs = table()
+    program = send(programs, TASK, tenant="a").program
+    assign(programs, program, "large", 0.7)
+
+    assert programs.judge("a", workflow_id=program.id, now=1.0) == Choice("large", 0.7)
+
+
+def test_later_stages_keep_the_confidence_that_decided() -> None:
+    """Only a change of model makes another choice of it."""
+    programs = table()
+    program = send(programs, TASK).program
+
+    assign(programs, program, "large", 0.7)
+    assign(programs, program, "large", 0.2)
+    kept = program.choice
+    assign(programs, program, "small", 0.3)
+
+    assert (kept, program.choice) == (Choice("large", 0.7), Choice("small", 0.3))
+
+
+def test_feedback_finds_the_workflow_by_its_latest_request() -> None:
+    """An earlier request's id is forgotten."""
+    programs = table()
+    program = send(programs, TASK).program
+    assign(programs, program, "large", 0.7, "r-1")
+    assign(programs, program, "large", 0.7, "r-2")
+
+    with pytest.raises(UnknownWorkflow):
+        programs.judge("", request_id="r-1", now=1.0)
+    assert programs.judge("", request_id="r-2", now=1.0).model == "large"
+
+
+def test_feedback_counts_once() -> None:
+    """Whichever way the workflow is named."""
+    programs = table()
+    program = send(programs, TASK).program
+    assign(programs, program, "large", 0.7, "r-1")
+    programs.judge("", workflow_id=program.id, now=1.0)
+
+    with pytest.raises(AlreadyJudged):
+        programs.judge("", request_id="r-1", now=1.0)
+
+
+def test_feedback_of_another_tenant_is_unknown() -> None:
+    """Nobody judges what is not his."""
+    programs = table()
+    program = send(programs, TASK, tenant="a").program
+    assign(programs, program, "large", 0.7, "r-1")
+
+    for named in ({"workflow_id": program.id}, {"request_id": "r-1"}):
+        with pytest.raises(UnknownWorkflow):
+            programs.judge("b", **named, now=1.0)
+
+
+def test_feedback_before_a_decision_is_unknown() -> None:
+    """A workflow that was refused has no model to judge."""
+    programs = table()
+    program = send(programs, TASK).program
+
+    with pytest.raises(UnknownWorkflow):
+        programs.judge("", workflow_id=program.id, now=1.0)
+
+
+def test_forgotten_workflows_leave_no_request_behind() -> None:
+    """What was dropped by age or count is unknown by either name."""
+    programs = table(programs=2, ttl=10.0)
+    for number in range(5):
+        assign(programs, send(programs, TASK).program, "large", 0.7, f"r-{number}")
+
+    assert set(programs._by_request) == {("", "r-3"), ("", "r-4")}
+    with pytest.raises(UnknownWorkflow):
+        programs.judge("", request_id="r-4", now=11.0)
+    assert not programs._by_request
+
+
+def test_a_request_id_used_twice_is_the_later_workflows() -> None:
+    """The earlier one's end does not take the id away."""
+    programs = table(programs=1)
+    assign(programs, send(programs, TASK).program, "small", 0.5, "same")
+    assign(programs, send(programs, TASK).program, "large", 0.7, "same")
+
+    assert programs.judge("", request_id="same", now=1.0).model == "large"
+
+
+def test_request_ids_are_bounded() -> None:
+    """One that is too long or no text is none."""
+    assert request_id({wire.REQUEST_ID: "r-1"}) == "r-1"
+    assert request_id({wire.REQUEST_ID: "x" * 1000}) == request_id({}) == ""
+
+
+def test_digest_of_a_tenant_hides_it() -> None:
+    """Equal for equal tenants, and nothing of the name in it."""
+    assert tenant_digest("acme") == tenant_digest("acme") != tenant_digest("other")
+    assert "acme" not in tenant_digest("acme")

@@ -6,8 +6,8 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from chimera_router import wire
-from chimera_router.errors import ConfigError
 from chimera_router.extproc.servicer import Servicer
+from chimera_router.listening import bind
 
 DRAIN = 30.0  # seconds that open streams get after a stop is asked for; GIE's pickers take the same
 
@@ -33,7 +33,7 @@ class Server:
         self._server.add_generic_rpc_handlers((servicer.handler(),))
         self._health = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self.port = self._bind(address, certificates)
+        self.port = bind(self._server, address=address, certificates=certificates)
 
     async def start(self) -> None:
         """Accept streams; health says so."""
@@ -48,19 +48,3 @@ class Server:
     async def _announce(self, status: "health_pb2.HealthCheckResponse.ServingStatus") -> None:
         for service in wire.HEALTH_SERVICES:
             await self._health.set(service, status)
-
-    def _bind(self, address: str, certificates: Path | None) -> int:
-        try:
-            if certificates is None:
-                return self._server.add_insecure_port(address)
-            return self._server.add_secure_port(address, _credentials(certificates))
-        except RuntimeError as error:
-            raise ConfigError(f"{address}: the port cannot be bound, is something else listening there?") from error
-
-
-def _credentials(folder: Path) -> grpc.ServerCredentials:
-    try:
-        key, certificate = (folder / "tls.key").read_bytes(), (folder / "tls.crt").read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{folder}: needs tls.key and tls.crt ({type(error).__name__})") from error
-    return grpc.ssl_server_credentials([(key, certificate)])

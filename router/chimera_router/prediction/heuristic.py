@@ -1,14 +1,16 @@
 """Running medians: what predicts where no bundle can.
 
 Lengths come from the picker's own traffic: medians of the last answers for each model and stage, and the share of
-workflows that went on to another stage. Confidence is the model's general score.
+workflows that went on to another stage. Confidence is the model's general score, corrected by feedback. Lengths need no
+correction: they are made of what was observed.
 """
 
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from chimera_router.prediction.port import Observation, Query
+from chimera_router.prediction.correction import Corrections, corrected
+from chimera_router.prediction.port import Judgement, Observation, Query
 from chimera_router.scheduling.types import Model, ModelPrediction, Predictions, PredictionSource
 
 # Answers remembered for each model and stage: enough for a steady .9 quantile, few enough to follow a change of traffic
@@ -59,12 +61,13 @@ class _ModelHistory:
     def observe(self, stage: int, tokens: int) -> None:
         self._stages[min(stage, STAGES - 1)].observe(tokens)
 
-    def predict(self, stage: int, limit: int | None) -> ModelPrediction:
+    def predict(self, stage: int, limit: int | None, logits: float) -> ModelPrediction:
         first = min(stage, STAGES - 1)
         tokens = self._capped(self._stages[first].median, limit)
         later = self._later(first)
         return ModelPrediction(
-            confidence=self.confidence,
+            confidence=corrected(self.confidence, logits),
+            confidence_logits=logits,
             stage_tokens=tokens,
             remaining_tokens=tokens + later,
             remaining_tokens_high=self._capped(self._stages[first].high, limit) + later,
@@ -92,19 +95,23 @@ class HeuristicPredictor:
 
     Args:
         models: The models of the pool.
+        corrections: Moved by feedback.
     """
 
     source = PredictionSource.HEURISTIC
 
-    def __init__(self, models: Sequence[Model]) -> None:
+    def __init__(self, models: Sequence[Model], corrections: Corrections) -> None:
+        self._corrections = corrections
         self._models = {model.name: _ModelHistory(prior_confidence(model)) for model in models}
 
     def estimate(self, query: Query) -> Predictions:
         """Return one prediction for each model, at once."""
-        return Predictions(
-            by_model={name: model.predict(query.stage, query.max_tokens) for name, model in self._models.items()},
-            source=self.source,
-        )
+        _, logits = self._corrections.of(tuple(self._models))
+        by_model = {
+            name: model.predict(query.stage, query.max_tokens, each)
+            for (name, model), each in zip(self._models.items(), logits, strict=True)
+        }
+        return Predictions(by_model=by_model, source=self.source)
 
     async def predict(self, query: Query) -> Predictions:
         """Return one prediction for each model."""
@@ -114,6 +121,10 @@ class HeuristicPredictor:
         """Learn from a finished request; one of a model that has left the pool teaches nothing."""
         if (model := self._models.get(observation.model)) is not None:
             model.observe(observation.stage, observation.output_tokens)
+
+    def judge(self, judgement: Judgement) -> None:
+        """Correct the confidence."""
+        self._corrections.judge(judgement)
 
     async def aclose(self) -> None:
         """Release nothing: there is nothing held."""

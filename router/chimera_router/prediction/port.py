@@ -29,11 +29,40 @@ class Query:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What a request turned out to need."""
+    """What a request turned out to need.
+
+    Attributes:
+        predicted_tokens: What was predicted for it before any correction; None where no bundle predicted it, or where
+            the client's limit and not the model made the length.
+        tenant: Opaque digest of whose request it was.
+        at: Seconds since the Unix epoch.
+    """
 
     model: str
     stage: int
     output_tokens: int
+    predicted_tokens: float | None = None
+    tenant: str = ""
+    at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """How right a workflow's answer was, as its application says.
+
+    Attributes:
+        model: The model that answered.
+        confidence: Chance that was predicted when it was chosen, before any correction.
+        success: 0, wrong, to 1, right.
+        tenant: Opaque digest of whose workflow it was.
+        at: Seconds since the Unix epoch.
+    """
+
+    model: str
+    confidence: float
+    success: float
+    tenant: str
+    at: float
 
 
 class Predictor(Protocol):
@@ -48,6 +77,9 @@ class Predictor(Protocol):
 
     def observe(self, observation: Observation) -> None:
         """Learn from a finished request."""
+
+    def judge(self, judgement: Judgement) -> None:
+        """Learn from feedback."""
 
     async def aclose(self) -> None:
         """Release threads and sessions; no prediction may be under way."""

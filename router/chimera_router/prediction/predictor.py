@@ -10,10 +10,11 @@ import numpy as np
 from chimera_router.errors import BundleError
 from chimera_router.prediction.batching import Batcher, QueueFullError
 from chimera_router.prediction.bundle import Bundle, default_bundle, read_bundle
+from chimera_router.prediction.correction import Corrections
 from chimera_router.prediction.heuristic import HeuristicPredictor, prior_confidence
 from chimera_router.prediction.matching import match
 from chimera_router.prediction.onnx import Graphs
-from chimera_router.prediction.port import Observation, Predictor, Query
+from chimera_router.prediction.port import Judgement, Observation, Predictor, Query
 from chimera_router.scheduling.types import Model, ModelPrediction, Predictions, PredictionSource
 from chimera_training.features import Floats, length_rows_of_all, normalise, request_rows, text_measures
 
@@ -40,6 +41,7 @@ class BundlePredictor:
     Args:
         models: The models of the pool.
         bundle: Read and checked.
+        corrections: Applied to the bundle's answers, moved by what comes true.
         deadline: Seconds a prediction may take before running medians answer.
         on_fallback: Told the reason whenever they do.
 
@@ -50,10 +52,17 @@ class BundlePredictor:
     source = PredictionSource.BUNDLE
 
     def __init__(
-        self, models: Sequence[Model], bundle: Bundle, *, deadline: float, on_fallback: Callable[[str], None]
+        self,
+        models: Sequence[Model],
+        bundle: Bundle,
+        *,
+        corrections: Corrections,
+        deadline: float,
+        on_fallback: Callable[[str], None],
     ) -> None:
-        self._answers = _Answers(models, bundle)
-        self._heuristic = HeuristicPredictor(models)
+        self._answers = _Answers(models, bundle, corrections)
+        self._heuristic = HeuristicPredictor(models, corrections)
+        self._corrections = corrections
         self._batcher = Batcher(self._answers.batch, name="predictions")
         self._deadline = deadline
         self._on_fallback = on_fallback
@@ -71,8 +80,13 @@ class BundlePredictor:
             return self._fall_back(query, Fallback.FAULT)
 
     def observe(self, observation: Observation) -> None:
-        """Keep the running medians current."""
+        """Keep the running medians current, and correct the bundle's lengths."""
         self._heuristic.observe(observation)
+        self._corrections.observe(observation)
+
+    def judge(self, judgement: Judgement) -> None:
+        """Correct the confidence."""
+        self._corrections.judge(judgement)
 
     async def aclose(self) -> None:
         """Let the batch under way end and release its thread."""
@@ -86,10 +100,11 @@ class BundlePredictor:
 class _Answers:
     """Turns queries into predictions: features, graphs, one prediction for each model. Runs in the batcher's thread."""
 
-    def __init__(self, models: Sequence[Model], bundle: Bundle) -> None:
+    def __init__(self, models: Sequence[Model], bundle: Bundle, corrections: Corrections) -> None:
         trained = bundle.manifest.models
         matches = [match(model, trained) for model in models]
         self._graphs = Graphs(bundle)
+        self._corrections = corrections
         self._names = [model.name for model in models]
         self._matched = np.array([column is not None for column in matches])
         self._columns = np.array([column or 0 for column in matches])
@@ -104,12 +119,16 @@ class _Answers:
         known = np.array([_known(query) for query in queries], dtype=np.float64)
         measures = np.array([text_measures(text) for text in texts], dtype=np.float64)
         tokens = self._graphs.lengths(length_rows_of_all(request_rows(known, measures), readings, self._traits))
-        return self._predictions(confidence, _in_order(tokens.reshape(3, len(queries), -1), queries))
+        factors, logits = self._corrections.of(self._names)
+        tokens = _in_order(tokens.reshape(3, len(queries), -1) * factors, queries)
+        return self._predictions(_shifted(confidence, logits), tokens, (factors, logits))
 
-    def _predictions(self, confidence: Floats, tokens: Floats) -> list[Predictions]:
+    def _predictions(
+        self, confidence: Floats, tokens: Floats, corrections: tuple[list[float], list[float]]
+    ) -> list[Predictions]:
         return [
             Predictions(
-                by_model={name: _prediction(*row) for name, *row in zip(self._names, *rows, strict=True)},
+                by_model={name: _prediction(*row) for name, *row in zip(self._names, *rows, *corrections, strict=True)},
                 source=PredictionSource.BUNDLE,
             )
             for rows in zip(confidence.tolist(), *tokens.tolist(), strict=True)
@@ -133,17 +152,31 @@ def _in_order(tokens: Floats, queries: Sequence[Query]) -> Floats:
     return ordered
 
 
-def _prediction(confidence: float, stage: float, remaining: float, high: float) -> ModelPrediction:
+def _shifted(confidence: Floats, logits: list[float]) -> Floats:
+    """Return chances moved by each model's logits; the odds form keeps 0, 1 and what is not corrected exactly."""
+    odds = np.exp(logits)
+    shifted: Floats = confidence * odds / (1.0 + confidence * (odds - 1.0))
+    return shifted
+
+
+def _prediction(  # noqa: PLR0913, PLR0917 - a column of each array, for every model of every request
+    confidence: float, stage: float, remaining: float, high: float, factor: float, logits: float
+) -> ModelPrediction:
     return ModelPrediction(
-        confidence=confidence, stage_tokens=stage, remaining_tokens=remaining, remaining_tokens_high=high
+        confidence=confidence,
+        stage_tokens=stage,
+        remaining_tokens=remaining,
+        remaining_tokens_high=high,
+        length_factor=factor,
+        confidence_logits=logits,
     )
 
 
 class _NoBundle(HeuristicPredictor):
     """Running medians that say so with every answer."""
 
-    def __init__(self, models: Sequence[Model], on_fallback: Callable[[str], None]) -> None:
-        super().__init__(models)
+    def __init__(self, models: Sequence[Model], corrections: Corrections, on_fallback: Callable[[str], None]) -> None:
+        super().__init__(models, corrections)
         self._on_fallback = on_fallback
 
     async def predict(self, query: Query) -> Predictions:
@@ -158,6 +191,7 @@ def open_predictor(  # noqa: PLR0913 - all of a pool's wiring, by name
     path: Path | None = None,
     sha256: str = "",
     deadline: float = DEADLINE,
+    corrections: Corrections | None = None,
     on_fallback: Callable[[str], None],
     on_refused: Callable[[BundleError], None],
 ) -> Predictor:
@@ -168,12 +202,14 @@ def open_predictor(  # noqa: PLR0913 - all of a pool's wiring, by name
         path: Folder of the bundle; None takes the one inside the package.
         sha256: Digest that its `bundle.json` must have; empty takes any.
         deadline: Seconds a prediction may take.
+        corrections: What was learned so far; None starts anew.
         on_fallback: Told the reason whenever running medians answer.
         on_refused: Told the file and the rule if the bundle is refused.
     """
+    corrections = Corrections() if corrections is None else corrections
     try:
         bundle = read_bundle(path or default_bundle(), sha256=sha256)
-        return BundlePredictor(models, bundle, deadline=deadline, on_fallback=on_fallback)
+        return BundlePredictor(models, bundle, corrections=corrections, deadline=deadline, on_fallback=on_fallback)
     except BundleError as error:
         on_refused(error)
-        return _NoBundle(models, on_fallback)
+        return _NoBundle(models, corrections, on_fallback)

@@ -4,12 +4,14 @@ import msgspec
 
 from chimera_router import wire
 from chimera_router.errors import (
+    AlreadyJudged,
     BodyTooLarge,
     InvalidRequest,
     NoEndpoints,
     RequestError,
     UnknownModel,
     UnknownPath,
+    UnknownWorkflow,
     WrongMethod,
 )
 from chimera_router.protocol.events import Headers, SendImmediate
@@ -24,6 +26,8 @@ _STATUS: dict[type[RequestError], tuple[int, str, str]] = {
     UnknownPath: (404, "invalid_request_error", "unknown_url"),
     WrongMethod: (405, "invalid_request_error", "method_not_allowed"),
     BodyTooLarge: (413, "invalid_request_error", "request_too_large"),
+    UnknownWorkflow: (404, "invalid_request_error", "workflow_not_found"),
+    AlreadyJudged: (409, "invalid_request_error", "already_judged"),
     NoEndpoints: (503, "server_error", "no_endpoints"),
 }
 

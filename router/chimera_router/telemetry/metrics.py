@@ -44,6 +44,7 @@ class Metrics:
             "chimera_prediction_seconds", "Predictor's answer", buckets=_FAST, registry=r
         )
         self.fallbacks = Counter("chimera_prediction_fallbacks", "Heuristic answers", ["reason"], registry=r)
+        self.judgements = Counter("chimera_feedback", "Workflows judged by their application", ["model"], registry=r)
         self.bundles_refused = Counter("chimera_bundles_refused", "Bundles not loaded", registry=r)
         self.reloads = Counter("chimera_config_reloads", "Configuration swaps", ["file", "result"], registry=r)
         self.stages = Counter("chimera_workflow_stages", "Stages by recognition", ["found_by"], registry=r)
@@ -62,9 +63,29 @@ class Metrics:
         """Return the metrics in Prometheus' text format."""
         return generate_latest(self.registry)
 
-    def watch(self, pool: "PoolCollector") -> None:
-        """Add the pool's gauges, read at each scrape."""
-        self.registry.register(pool)
+    def watch(self, gauges: Collector) -> None:
+        """Add gauges that are read at each scrape."""
+        self.registry.register(gauges)
+
+
+class CorrectionCollector(Collector):
+    """Gauges of the online correction.
+
+    Args:
+        corrections: Iterated at each scrape: model, length factor, confidence correction in logits.
+    """
+
+    def __init__(self, corrections: Iterable[tuple[str, float, float]]) -> None:
+        self._corrections = corrections
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Return one family a gauge."""
+        length = GaugeMetricFamily("chimera_length_correction_factor", "Predicted tokens times this", labels=["model"])
+        logits = GaugeMetricFamily("chimera_confidence_correction_logits", "Added to confidence", labels=["model"])
+        for model, factor, shift in self._corrections:
+            length.add_metric([model], factor)
+            logits.add_metric([model], shift)
+        return [length, logits]
 
 
 class PoolCollector(Collector):

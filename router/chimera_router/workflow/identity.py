@@ -57,6 +57,16 @@ def tenant(headers: Mapping[str, str]) -> str:
     return next(filter(None, (_usable(headers.get(name)) for name in names)), "")
 
 
+def tenant_digest(tenant: str) -> str:
+    """Return an opaque stand-in for a tenant, for what is kept longer than its workflows."""
+    return blake2b(tenant.encode(), digest_size=8).hexdigest()
+
+
+def request_id(headers: Mapping[str, str]) -> str:
+    """Return the id that the gateway gave the request; empty where there is none."""
+    return _usable(headers.get(wire.REQUEST_ID)) or ""
+
+
 def digests(messages: Sequence[Message]) -> list[bytes]:
     """Return a running digest: the i-th stands for the first i + 1 messages."""
     running = blake2b(digest_size=16)

@@ -4,10 +4,19 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from chimera_router.errors import AlreadyJudged, UnknownWorkflow
 from chimera_router.scheduling.types import Assignment
 from chimera_router.workflow.identity import Claim, Continuation, FoundBy
 
 ProgramKey = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The model that answers a workflow, and the confidence in it when it was chosen, before any correction."""
+
+    model: str
+    confidence: float
 
 
 @dataclass(slots=True, kw_only=True)
@@ -21,6 +30,9 @@ class Program:
         last_tokens: Output tokens of the latest stage that has ended.
         assignment: Where its latest request went.
         digest: Of the latest request's messages.
+        request_id: Of the latest request; empty where it had none.
+        choice: What feedback will be held against; None until its first request was decided.
+        judged: Whether it has had its feedback.
     """
 
     tenant: str
@@ -31,6 +43,9 @@ class Program:
     last_tokens: int = 0
     assignment: Assignment | None = None
     digest: bytes = b""
+    request_id: str = ""
+    choice: Choice | None = None
+    judged: bool = False
     touched: float = 0.0
 
 
@@ -66,6 +81,7 @@ class ProgramTable:
     opened: int = 0
     _programs: OrderedDict[ProgramKey, Program] = field(default_factory=OrderedDict)
     _by_digest: dict[tuple[str, bytes], list[Program]] = field(default_factory=dict)
+    _by_request: dict[tuple[str, str], Program] = field(default_factory=dict)
     _per_tenant: Counter[str] = field(default_factory=Counter)
 
     def __len__(self) -> int:
@@ -93,9 +109,42 @@ class ProgramTable:
         found_by = claim.found_by if claim else FoundBy.MESSAGES
         return Arrival(program, found_by if found else FoundBy.NEW)
 
-    def assign(self, program: Program, assignment: Assignment) -> None:
-        """Remember where the latest stage went."""
+    def assign(self, program: Program, assignment: Assignment, *, confidence: float, request_id: str) -> None:
+        """Remember where the latest stage went.
+
+        Args:
+            program: Whose stage.
+            assignment: Where it went.
+            confidence: In its model, before any correction; kept from the stage at which the model was chosen.
+            request_id: Of the stage's request; empty where it has none.
+        """
         program.assignment = assignment
+        if program.choice is None or program.choice.model != assignment.model:
+            program.choice = Choice(assignment.model, confidence)
+        self._name_request(program, request_id)
+
+    def judge(self, tenant: str, *, workflow_id: str = "", request_id: str = "", now: float) -> Choice:
+        """Return what decided a workflow, for the one judgement it may have.
+
+        Args:
+            tenant: Whose workflow it is.
+            workflow_id: Its id; empty finds it by request.
+            request_id: Of its latest request.
+            now: Seconds on a monotonic clock.
+
+        Raises:
+            UnknownWorkflow: There is none such, or it is forgotten, or nothing was decided for it.
+            AlreadyJudged: It has been judged.
+        """
+        self._expire(now)
+        by_id = self._programs.get((tenant, workflow_id))
+        program = by_id if workflow_id else self._by_request.get((tenant, request_id))
+        if program is None or program.choice is None:
+            raise UnknownWorkflow
+        if program.judged:
+            raise AlreadyJudged
+        program.judged = True
+        return program.choice
 
     def finish(self, program: Program, *, output_tokens: int) -> None:
         """Add what the latest stage generated."""
@@ -141,6 +190,17 @@ class ProgramTable:
             if not programs:
                 del self._by_digest[place]
 
+    def _name_request(self, program: Program, request_id: str) -> None:
+        self._forget_request(program)
+        program.request_id = request_id
+        if request_id:
+            self._by_request[program.tenant, request_id] = program
+
+    def _forget_request(self, program: Program) -> None:
+        place = (program.tenant, program.request_id)
+        if self._by_request.get(place) is program:  # a client may use an id twice
+            del self._by_request[place]
+
     def _touch(self, program: Program, now: float) -> None:
         program.touched = now
         self._programs.move_to_end((program.tenant, program.id))
@@ -164,3 +224,4 @@ class ProgramTable:
         if not self._per_tenant[program.tenant]:
             del self._per_tenant[program.tenant]
         self._unindex(program)
+        self._forget_request(program)
