@@ -12,6 +12,7 @@ from chimera_router.feedback.report import parse as parse_report
 from chimera_router.feedback.report import report
 from chimera_router.parsing.openai import Api, parse
 from chimera_router.protocol import mutations
+from chimera_router.scheduling.types import PoolSnapshot
 
 
 class Management:
@@ -54,7 +55,7 @@ class Management:
 
     async def _status(self, _request: web.Request) -> web.Response:
         director = self._director
-        tally, settings = director.tally, director.pool.settings
+        tally, settings, snapshot = director.tally, director.pool.settings, director.snapshot()
         return web.json_response(
             {
                 "pool": settings.catalog.pool,
@@ -67,12 +68,12 @@ class Management:
                     "recognised": tally.recognised,
                     "kept": tally.kept,
                 },
-                "models": [self._model(name) for name in settings.models],
+                "models": [self._model(name, snapshot) for name in snapshot.models],
             }
         )
 
-    def _model(self, name: str) -> dict[str, str | int | float]:
-        states = [state for state in self._director.snapshot().endpoints if state.endpoint.model == name]
+    def _model(self, name: str, snapshot: PoolSnapshot) -> dict[str, str | int | float]:
+        states = [state for state in snapshot.endpoints if state.endpoint.model == name]
         metrics = [state.metrics for state in states if state.metrics]
         in_flight = [entry for state in states for entry in state.in_flight]
         return {

@@ -13,8 +13,7 @@ import pytest
 from aiohttp import ClientPayloadError, ClientSession
 from directors import director
 from engines import ANSWER_TOKENS, broken, echo, engine, engine_process
-from envoys import free_port, gateway, listening
-from gateways import picker
+from envoys import free_port, listening, served
 
 from chimera_router import wire
 from chimera_router.director import Director
@@ -50,9 +49,8 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
             "large": await large.enter_async_context(engine("large")),
         }
         made = director(**addresses, limits=Limits(max_body_bytes=8 * 1024 * 1024))  # type: ignore[arg-type]
-        server = await whole.enter_async_context(picker(made))
         folder: Path = tmp_path_factory.mktemp("envoy")
-        url = await whole.enter_async_context(gateway(folder, picker_port=server.port))
+        url = await whole.enter_async_context(served(made, folder))
         client = openai.AsyncOpenAI(base_url=f"{url}/v1", api_key="unused", max_retries=0)
         http = await whole.enter_async_context(ClientSession(url))
         yield Stack(url, made, http, client, small, large)
@@ -197,8 +195,7 @@ async def test_body_reaches_the_engine_byte_for_byte(tmp_path: Path, size: int) 
     """Whatever its size, a body arrives whole, with only the model rewritten and the priority set."""
     async with AsyncExitStack() as whole:
         address, bodies = await whole.enter_async_context(echo())
-        server = await whole.enter_async_context(picker(director(small="127.0.0.1:1", large=address)))
-        url = await whole.enter_async_context(gateway(tmp_path, picker_port=server.port))
+        url = await whole.enter_async_context(served(director(small="127.0.0.1:1", large=address), tmp_path))
         http = await whole.enter_async_context(ClientSession())
         messages = [{"role": "user", "content": "é\\" * (size // 3)}]
 
@@ -223,8 +220,7 @@ async def test_dead_engine_is_left_and_all_dead_is_503(tmp_path: Path) -> None:
             "large": await large.enter_async_context(engine("large")),
         }
         made = director(**addresses)
-        server = await whole.enter_async_context(picker(made))
-        url = await whole.enter_async_context(gateway(tmp_path, picker_port=server.port))
+        url = await whole.enter_async_context(served(made, tmp_path))
         http = await whole.enter_async_context(ClientSession())
 
         async def ask() -> tuple[int, str | None, str | None]:
@@ -248,8 +244,7 @@ async def test_failure_that_is_not_json_is_put_into_openais_shape(tmp_path: Path
     async with AsyncExitStack() as whole:
         address = await whole.enter_async_context(broken())
         made = director(small="127.0.0.1:1", large=address)
-        server = await whole.enter_async_context(picker(made))
-        url = await whole.enter_async_context(gateway(tmp_path, picker_port=server.port))
+        url = await whole.enter_async_context(served(made, tmp_path))
         http = await whole.enter_async_context(ClientSession())
 
         async with http.post(f"{url}{CHAT}", json=ASK) as response:
@@ -266,8 +261,7 @@ async def test_engine_that_dies_in_the_middle_frees_its_place(tmp_path: Path) ->
     async with AsyncExitStack() as whole:
         process = await whole.enter_async_context(engine_process("large", port))
         made = director(small="127.0.0.1:1", large=f"127.0.0.1:{port}")
-        server = await whole.enter_async_context(picker(made))
-        url = await whole.enter_async_context(gateway(tmp_path, picker_port=server.port))
+        url = await whole.enter_async_context(served(made, tmp_path))
         http = await whole.enter_async_context(ClientSession())
         await listening(port)
 

@@ -8,7 +8,10 @@ from contextlib import asynccontextmanager, closing
 from importlib.metadata import distribution
 from pathlib import Path
 
+from gateways import picker
+
 from chimera_operator.rendering import envoy
+from chimera_router.director import Director
 
 
 def free_port() -> int:
@@ -16,6 +19,13 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@asynccontextmanager
+async def served(director: Director, folder: Path) -> AsyncIterator[str]:
+    """Run a picker for a director, with Envoy in front, and yield Envoy's URL."""
+    async with picker(director) as server, gateway(folder, picker_port=server.port) as url:
+        yield url
 
 
 @asynccontextmanager
