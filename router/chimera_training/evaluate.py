@@ -15,7 +15,7 @@ from chimera_training.calibration import calibration_error
 from chimera_training.examples import Calls, Examples, Mask, Outcomes
 from chimera_training.features import Floats
 from chimera_training.fitting import Predictors
-from chimera_training.length import call_rows
+from chimera_training.length import applications, call_rows
 
 _DIGITS = 4  # of a figure; the last is noise already
 
@@ -33,10 +33,15 @@ def evaluate(examples: Examples, predictors: Predictors, held_out: Mask, *, shar
     outcomes = examples.outcomes.of(held_out)
     predicted = confidence.confidence(predictors.readings)[outcomes.task, outcomes.model]
     calls = examples.calls.of(held_out)
-    rows = call_rows(examples, calls, predictors.length_readings, lengths.traits)
-    stage = np.expm1(lengths.stage.predict(rows))
-    remaining = np.expm1(lengths.remaining.predict(rows))
-    high = np.expm1(lengths.remaining_high.predict(rows) + lengths.high_shift)
+    application = applications(examples, calls)
+    rows = call_rows(examples, calls, predictors.length_readings, lengths.learned, application=application)
+    stage, remaining = (np.expm1(trees.predict(rows)) for trees in (lengths.stage, lengths.remaining))
+    stage_high, high = (
+        np.expm1(trees.predict(rows) + shift)
+        for trees, shift in zip(
+            (lengths.stage_high, lengths.remaining_high), lengths.shifts[application].T, strict=True
+        )
+    )
     return Figures(
         held_out_share=share,
         confidence=tuple(
@@ -47,7 +52,7 @@ def evaluate(examples: Examples, predictors: Predictors, held_out: Mask, *, shar
             figures
             for name, chosen in _call_sets(examples, calls, held_out)
             for figures in (
-                length_figures(name, "stage", calls.stage_tokens[chosen], stage[chosen]),
+                length_figures(name, "stage", calls.stage_tokens[chosen], stage[chosen], stage_high[chosen]),
                 length_figures(name, "remaining", calls.remaining_tokens[chosen], remaining[chosen], high[chosen]),
             )
         ),

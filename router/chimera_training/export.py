@@ -24,6 +24,7 @@ from chimera_training.bundle import (
     REMAINING_TOKENS,
     REMAINING_TOKENS_HIGH,
     STAGE_TOKENS,
+    STAGE_TOKENS_HIGH,
     TEXT,
     TEXT_INPUT,
     Manifest,
@@ -105,6 +106,7 @@ def export_graphs(
     """
     trees = {
         STAGE_TOKENS: lengths.stage,
+        STAGE_TOKENS_HIGH: lengths.stage_high,
         REMAINING_TOKENS: lengths.remaining,
         REMAINING_TOKENS_HIGH: lengths.remaining_high,
     }

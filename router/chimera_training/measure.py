@@ -22,7 +22,7 @@ class TokenFigures(msgspec.Struct, frozen=True, kw_only=True):
         spearman: Rank correlation of median and truth; None where either is the same throughout.
         kendall: Kendall's tau-b of the same.
         mae: Mean absolute error of the median, in tokens.
-        coverage90: Share of calls whose remaining tokens, their own included, lie at or below the .9 quantile.
+        coverage90: Share of truths that lie at or below the .9 quantile.
         n: Calls.
     """
 
@@ -57,11 +57,13 @@ class Predicted:
         readings: (tasks, readings) what was read.
         confidence: (tasks, models) chance of a right answer.
         tokens: (3, calls) of this call, of the rest of the workflow, of the rest at the .9 quantile.
+        stage_high: (calls,) of this call at the .9 quantile.
     """
 
     readings: Floats
     confidence: Floats
     tokens: Floats
+    stage_high: Floats
 
 
 def measure(
@@ -79,7 +81,7 @@ def measure(
         DataError: No task was answered by all models of a pool.
     """
     calls, tokens = examples.calls, predicted.tokens
-    stage = _Lengths(calls.stage_tokens, tokens[0], calls.remaining_tokens <= tokens[2])
+    stage = _Lengths(calls.stage_tokens, tokens[0], calls.stage_tokens <= predicted.stage_high)
     remaining = _Lengths(calls.remaining_tokens, tokens[1], calls.remaining_tokens <= tokens[2])
     placed = {pool.name: unseen_figures(pool, examples, predicted.readings, models) for pool in pools}
     return Measurement(
@@ -92,7 +94,7 @@ def measure(
 
 @dataclass(frozen=True, slots=True)
 class _Lengths:
-    """Tokens that calls took, what was predicted, and whether the .9 quantile covered what remained; each (calls,)."""
+    """Tokens that calls took, what was predicted, and whether the .9 quantile covered them; each (calls,)."""
 
     truth: Floats
     median: Floats

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from chimera_training.bundle import FORMAT_VERSION, FeatureSettings, Manifest, TrainedModel, TrainingData, digest
+from chimera_training.bundle import (
+    FORMAT_VERSION,
+    Application,
+    FeatureSettings,
+    Manifest,
+    TrainedModel,
+    TrainingData,
+    digest,
+)
 from chimera_training.confidence import ConfidenceModel
 from chimera_training.data import PROMPT_OUTCOMES, WORKFLOW_TRACES, DataError
 from chimera_training.evaluate import evaluate
@@ -15,11 +23,13 @@ from chimera_training.export import check_target, export_graphs, write_bundle
 from chimera_training.families import family_of
 from chimera_training.features import HEAD_CHARACTERS, TAIL_CHARACTERS, length_features
 from chimera_training.fitting import Predictors, fit
-from chimera_training.length import LengthModel, call_rows
+from chimera_training.length import LengthModel, applications, call_rows
 from chimera_training.split import HELD_OUT_SHARE, Split, split
 
 # Calls on which exported trees are compared with their source: all kinds of them, and a second's work.
 VERIFIED_CALLS = 20_000
+
+_DIGITS = 4  # of an encoding in the manifest: a tenth of the grid that the trees see it on
 
 STEPS = ("read", "fit", "evaluate", "fit on all tasks", "export")
 
@@ -64,6 +74,7 @@ def train(
         format_version=FORMAT_VERSION,
         written_by=f"chimera {version('chimera')}",
         readings=predictors.confidence.readings,
+        applications=_applications(examples, predictors.lengths),
         models=_models(examples, predictors.confidence, predictors.lengths),
         features=_features(predictors),
         training=_training_data(data, examples, training, held_out_share),
@@ -86,9 +97,19 @@ def _split(examples: Examples, share: float) -> Split:
 
 def _graphs(examples: Examples, predictors: Predictors) -> dict[str, bytes]:
     lengths, texts = predictors.lengths, examples.tasks.texts
-    rows = call_rows(examples, examples.calls, predictors.length_readings, lengths.traits)
+    calls = examples.calls
+    known = applications(examples, calls)
+    rows = call_rows(examples, calls, predictors.length_readings, lengths.learned, application=known)
     some = np.linspace(0, len(rows) - 1, num=min(VERIFIED_CALLS, len(rows)), dtype=np.int64)
     return export_graphs(predictors.encoder, predictors.confidence.heads, lengths, texts=texts, rows=rows[some])
+
+
+def _applications(examples: Examples, lengths: LengthModel) -> tuple[Application, ...]:
+    levels = lengths.learned.encodings.levels.round(_DIGITS).tolist()
+    return tuple(
+        Application(name=name, levels=tuple(map(tuple, own)), stage_shift=stage, remaining_shift=remaining)
+        for name, own, (stage, remaining) in zip(("", *examples.domains), levels, lengths.shifts.tolist(), strict=True)
+    )
 
 
 def _models(examples: Examples, confidence: ConfidenceModel, lengths: LengthModel) -> tuple[TrainedModel, ...]:
@@ -102,13 +123,15 @@ def _models(examples: Examples, confidence: ConfidenceModel, lengths: LengthMode
             ability=float(ability),
             stage_verbosity=float(stage),
             remaining_verbosity=float(remaining),
+            effects=tuple(map(tuple, effects)),
         )
-        for name, head, parameters_b, general_score, (ability, stage, remaining) in zip(
+        for name, head, parameters_b, general_score, (ability, stage, remaining), effects in zip(
             examples.models,
             confidence.abilities.T,
             examples.parameters_b,
             confidence.general_score,
-            lengths.traits,
+            lengths.learned.traits,
+            lengths.learned.encodings.effects.swapaxes(0, 1).round(_DIGITS).tolist(),
             strict=True,
         )
     )
@@ -120,7 +143,6 @@ def _features(predictors: Predictors) -> FeatureSettings:
         head_characters=HEAD_CHARACTERS,
         tail_characters=TAIL_CHARACTERS,
         length=length_features(predictors.confidence.readings),
-        high_shift=predictors.lengths.high_shift,
     )
 
 

@@ -1,6 +1,6 @@
 """What a prediction costs: `python -m chimera_router.prediction.benchmark [BUNDLE]`.
 
-Sends bursts of equal size through the predictor, its thread and its batches included, for a pool of three models.
+Sends bursts of equal size through the predictor, its thread and its batches included, for a pool of ten models.
 """
 
 import argparse
@@ -24,12 +24,28 @@ ROUNDS = 500  # bursts of each size; a few seconds in all
 _ENGINE = Coefficients(base_step=0.007, per_sequence=3e-5, prefill_per_token=2e-5, max_num_seqs=256, kv_tokens=500_000)
 _MODELS = tuple(
     Model(name=name, coefficients=_ENGINE)
-    for name in ("CodeQwen1.5-7B-Chat", "Meta-Llama-3-8B-Instruct", "Meta-Llama-3-70B-Instruct")
+    for name in (
+        "CodeLlama-7b-Instruct-hf",
+        "CodeLlama-34b-Instruct-hf",
+        "CodeQwen1.5-7B-Chat",
+        "Llama-2-7b-chat-hf",
+        "Llama-2-70b-chat-hf",
+        "Meta-Llama-3-8B-Instruct",
+        "Meta-Llama-3-70B-Instruct",
+        "Qwen1.5-72B-Chat",
+        "gpt-4o",
+        "vicuna-13b-v1.5",
+    )
 )
 _QUERY = Query(
     text="Write a function to find the longest run of equal elements in a list of numbers. "
     "assert longest_run([1, 1, 2, 2, 2, 3]) == 3\n" * 4,
     prompt_tokens=900,
+    stage=1,
+    tokens_so_far=150,
+    last_tokens=150,
+    largest_tokens=150,
+    last_text="Observation: AssertionError\n" * 20 + "You have 4 steps left and 2 chances to propose solution left.",
 )
 
 

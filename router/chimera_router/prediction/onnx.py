@@ -17,9 +17,11 @@ from chimera_training.bundle import (
     REMAINING_TOKENS,
     REMAINING_TOKENS_HIGH,
     STAGE_TOKENS,
+    STAGE_TOKENS_HIGH,
     TEXT,
     TEXT_INPUT,
 )
+from chimera_training.encodings import Integers
 from chimera_training.features import Floats
 
 _FATAL = 4  # onnxruntime's log level: faults come back as exceptions, its own log would print parts of the graph
@@ -40,11 +42,12 @@ class Graphs:
         manifest = bundle.manifest
         columns = len(manifest.features.length)
         self._text = _session(bundle, TEXT, inputs={TEXT_INPUT: 1}, outputs={READINGS_OUTPUT: len(manifest.readings)})
-        self._trees = [
-            _session(bundle, name, inputs={LENGTH_INPUT: columns}, outputs={LENGTH_OUTPUT: 1})
-            for name in (STAGE_TOKENS, REMAINING_TOKENS, REMAINING_TOKENS_HIGH)
-        ]
-        self._shifts = np.array([[0.0], [0.0], [manifest.features.high_shift]])
+        names = (STAGE_TOKENS, REMAINING_TOKENS, REMAINING_TOKENS_HIGH, STAGE_TOKENS_HIGH)
+        *self._trees, self._stage_high = (
+            _session(bundle, name, inputs={LENGTH_INPUT: columns}, outputs={LENGTH_OUTPUT: 1}) for name in names
+        )
+        self._remaining_shifts = np.array([each.remaining_shift for each in manifest.applications])
+        self._stage_shifts = np.array([each.stage_shift for each in manifest.applications])
 
     def read(self, texts: Sequence[str]) -> Floats:
         """Run the text graph over n normalised texts.
@@ -58,8 +61,12 @@ class Graphs:
         column = np.array(texts, dtype=object).reshape(-1, 1)
         return _finite(self._text.run([READINGS_OUTPUT], {TEXT_INPUT: column})[0])
 
-    def lengths(self, rows: NDArray[np.float32]) -> Floats:
+    def lengths(self, rows: NDArray[np.float32], application: Integers) -> Floats:
         """Run the trees over n rows of `features.length_rows`.
+
+        Args:
+            rows: (n, features).
+            application: (n,) number of each row's application, by which the high quantile is shifted.
 
         Returns:
             Tokens, (3, n): of this call, of the rest of the workflow, of the rest at the .9 quantile; 0 or more.
@@ -67,9 +74,23 @@ class Graphs:
         Raises:
             ValueError: A tree answered with something that is not a number.
         """
-        answers = [trees.run([LENGTH_OUTPUT], {LENGTH_INPUT: rows})[0][:, 0] for trees in self._trees]
-        tokens: Floats = np.expm1(_finite(np.array(answers)) + self._shifts)
-        return tokens.clip(min=0.0)
+        logs = _finite(np.array([_run(trees, rows) for trees in self._trees]))
+        logs[-1] += self._remaining_shifts[application]
+        return _tokens(logs)
+
+    def stage_high(self, rows: NDArray[np.float32], application: Integers) -> Floats:
+        """Return tokens of this call at the .9 quantile, (n,), as `lengths` does; no decision needs them."""
+        return _tokens(_finite(_run(self._stage_high, rows)) + self._stage_shifts[application])
+
+
+def _run(trees: Any, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    answers: NDArray[np.float32] = trees.run([LENGTH_OUTPUT], {LENGTH_INPUT: rows})[0][:, 0]
+    return answers
+
+
+def _tokens(logs: Floats) -> Floats:
+    tokens: Floats = np.expm1(logs)
+    return tokens.clip(min=0.0)
 
 
 def _finite(values: NDArray[np.float32]) -> Floats:
