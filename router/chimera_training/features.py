@@ -56,8 +56,8 @@ APPLICATION_FEATURES = (
 )
 
 # Words by which tools and environments tell of a failed step, and of a refused answer.
-FAILED = re.compile("error|exception|traceback|failed|invalid|understand")
-REJECTED = re.compile("wrong|incorrect|not correct")
+FAILED = ("error", "exception", "traceback", "failed", "invalid", "understand")
+REJECTED = ("wrong", "incorrect", "not correct")
 
 # Agents end their messages with what is left ("3 steps left and 1 chances"): the last two numbers of this many last
 # characters, up to a cap above which a number counts something else.
@@ -130,8 +130,8 @@ def message_measures(message: str) -> tuple[int, int, int, int, int, int, int]:
         return (0, 0, 0, 0, 0, NO_NUMBER, NO_NUMBER)
     numbers = _NUMBER.findall(message[-NUMBERS_WITHIN:])
     before, last = [NO_NUMBER, NO_NUMBER, *(min(int(digits[-9:]), LARGEST_NUMBER) for digits in numbers[-2:])][-2:]
-    failed, rejected = FAILED.search(message), REJECTED.search(message)
-    return (*text_measures(message), int(failed is not None), int(rejected is not None), last, before)
+    failed, rejected = (any(word in message for word in words) for words in (FAILED, REJECTED))
+    return (*text_measures(message), int(failed), int(rejected), last, before)
 
 
 def request_rows(known: Floats, measures: Floats, messages: Floats) -> Floats:
