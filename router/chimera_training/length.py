@@ -46,8 +46,8 @@ class Size:
         return {**SETTINGS, "num_leaves": self.leaves, "feature_fraction": self.features, "alpha": quantile}
 
 
-# The median of what remains is what scheduling orders by, so it has the largest ensemble; 100 trees more lower its error
-# by under 1 % and cost 20 us a request of ten models. The others gain less by size.
+# The median of what remains is what scheduling orders by, so it has the largest ensemble: 63 leaves lower its error by
+# 1 % against 47. How many trees is a matter of cost: a row passes each of them.
 REMAINING = Size(trees=200, leaves=63, features=0.6)
 STAGE = Size(trees=150, leaves=31)
 QUANTILE = Size(trees=100, leaves=31)
