@@ -1,7 +1,7 @@
 """`chimera train`: fit the predictors on recorded data and write a bundle."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 from rich import box
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from chimera_training.bundle import ConfidenceFigures, LengthFigures, Manifest
 
 USAGE_ERROR = 2
+
+# `chimera_training.bundle.LearnerName`, which needs packages that the command line works without.
+LearnerName = Literal["boosted", "forest"]
 
 
 def train(
@@ -35,6 +38,12 @@ def train(
             "the figures are then of an earlier fit that had not seen 30 %.",
         ),
     ] = 0.0,
+    lengths: Annotated[
+        LearnerName,
+        typer.Option(
+            help="What predicts lengths: gradient-boosted trees, or a random forest with a quantile in each leaf."
+        ),
+    ] = "boosted",
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
 ) -> None:
     """Fit confidence and length predictors on recorded data, measure them on held-out tasks, write an ONNX bundle.
@@ -42,7 +51,7 @@ def train(
     Example: chimera train --data my-recordings --out my-bundle
     """
     try:
-        manifest = _train(data, out, held_out)
+        manifest = _train(data, out, held_out, lengths)
     except ModuleNotFoundError as error:
         _refuse(f"`chimera train` needs the packages of the extra `train`: {error.name} is missing")
     if as_json:
@@ -53,7 +62,7 @@ def train(
         _print(manifest, out)
 
 
-def _train(data: Path | None, out: Path, held_out: float) -> "Manifest":
+def _train(data: Path | None, out: Path, held_out: float, lengths: LearnerName) -> "Manifest":
     # The command line works without the training packages, and starts without their second of loading.
     from chimera_training.data import DataError, recorded_folder  # noqa: PLC0415 - as said above
     from chimera_training.export import ExportError  # noqa: PLC0415 - same
@@ -68,6 +77,7 @@ def _train(data: Path | None, out: Path, held_out: float) -> "Manifest":
                 data or recorded_folder(),
                 out,
                 held_out_share=held_out,
+                learner=lengths,
                 on_step=lambda step: progress.update(bar, description=step, advance=1),
             )
         except (DataError, ExportError) as error:
@@ -88,7 +98,8 @@ def _print(manifest: "Manifest", out: Path) -> None:
     training = manifest.training
     console.print(
         f"{out}: {len(manifest.models)} models, trained on {training.tasks} tasks, "
-        f"{training.outcomes} outcomes and {training.calls} calls; figures are of {_measured(manifest)}",
+        f"{training.outcomes} outcomes and {training.calls} calls; "
+        f"lengths are {training.lengths}; figures are of {_measured(manifest)}",
         soft_wrap=True,
     )
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from chimera_training.bundle import DEFAULT_LEARNER, LearnerName
 from chimera_training.confidence import ConfidenceModel, fit_confidence
 from chimera_training.encoder import Encoder, fit_tfidf
 from chimera_training.examples import Examples, Mask
@@ -32,11 +33,11 @@ class Predictors:
         return taken
 
 
-def fit(examples: Examples, training: Mask) -> Predictors:
-    """Fit all predictors on the training tasks, (tasks,)."""
+def fit(examples: Examples, training: Mask, *, learner: LearnerName = DEFAULT_LEARNER) -> Predictors:
+    """Fit all predictors on the training tasks, (tasks,); the lengths by this learner."""
     texts = [text for text, chosen in zip(examples.tasks.texts, training, strict=True) if chosen]
     encoder = fit_tfidf(texts)
     confidence, readings = fit_confidence(examples, encoder, training)
     taken = readings[:, length_columns(confidence.readings)]
-    lengths = fit_lengths(examples, taken, confidence.ability, training)
+    lengths = fit_lengths(examples, taken, confidence.ability, training, learner=learner)
     return Predictors(encoder=encoder, confidence=confidence, lengths=lengths, readings=readings)

@@ -4,12 +4,15 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from chimera_training.bundle import (
+    DEFAULT_LEARNER,
     FORMAT_VERSION,
     Application,
     FeatureSettings,
+    LearnerName,
     Manifest,
     TrainedModel,
     TrainingData,
@@ -35,7 +38,12 @@ STEPS = ("read", "fit", "evaluate", "fit on all tasks", "export")
 
 
 def train(
-    data: Path, out: Path, *, held_out_share: float = 0.0, on_step: Callable[[str], None] = lambda _: None
+    data: Path,
+    out: Path,
+    *,
+    held_out_share: float = 0.0,
+    learner: LearnerName = DEFAULT_LEARNER,
+    on_step: Callable[[str], None] = lambda _: None,
 ) -> Manifest:
     """Fit, measure and write a bundle.
 
@@ -46,6 +54,7 @@ def train(
         out: Folder of the bundle; an older bundle there is replaced at the end.
         held_out_share: Share of tasks that the bundle never sees, and is measured on. 0 trains on all of them; the
             figures are then those of an earlier fit that had not seen `HELD_OUT_SHARE` of them.
+        learner: What fits the lengths.
         on_step: Told each of `STEPS` when it begins; the last fit is made only where nothing is held out.
 
     Returns:
@@ -61,13 +70,13 @@ def train(
     measured_share = held_out_share or HELD_OUT_SHARE
     sides = _split(examples, measured_share)
     on_step("fit")
-    training, predictors = sides.training, fit(examples, sides.training)
+    training, predictors = sides.training, fit(examples, sides.training, learner=learner)
     on_step("evaluate")
     figures = evaluate(examples, predictors, sides.held_out, share=measured_share)
     if not held_out_share:
         on_step("fit on all tasks")
         training = np.ones_like(sides.training)
-        predictors = fit(examples, training)
+        predictors = fit(examples, training, learner=learner)
     on_step("export")
     graphs = _graphs(examples, predictors)
     manifest = Manifest(
@@ -77,7 +86,7 @@ def train(
         applications=_applications(examples, predictors.lengths),
         models=_models(examples, predictors.confidence, predictors.lengths),
         features=_features(predictors),
-        training=_training_data(data, examples, training, held_out_share),
+        training=msgspec.structs.replace(_training_data(data, examples, training, held_out_share), lengths=learner),
         figures=figures,
         files={name: digest(content) for name, content in graphs.items()},
     )

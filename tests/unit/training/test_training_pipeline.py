@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from chimera_training.bundle import GRAPHS, MANIFEST, decode
+from chimera_training.bundle import GRAPHS, MANIFEST, TEXT, decode
 from chimera_training.data import PROMPT_OUTCOMES, WORKFLOW_TRACES, DataError, recorded_folder
 from chimera_training.export import ExportError
 from chimera_training.pipeline import STEPS, train
@@ -70,6 +70,18 @@ def test_training_twice_gives_the_same_bytes(bundle: Path, small_recordings: Pat
 
     for name in (MANIFEST, *GRAPHS):
         assert (tmp_path / "again" / name).read_bytes() == (bundle / name).read_bytes()
+
+
+def test_the_manifest_says_what_fitted_the_lengths(bundle: Path, small_recordings: Path, tmp_path: Path) -> None:
+    """Boosted trees unless a forest is asked for; nothing else of the bundle's contract differs."""
+    forest = train(small_recordings, tmp_path / "forest", held_out_share=0.3, learner="forest")
+
+    boosted = decode((bundle / MANIFEST).read_bytes())
+    assert (boosted.training.lengths, forest.training.lengths) == ("boosted", "forest")
+    assert decode((tmp_path / "forest" / MANIFEST).read_bytes()) == forest
+    assert forest.figures.confidence == boosted.figures.confidence
+    assert forest.files[TEXT] == boosted.files[TEXT]
+    assert all(forest.files[name] != boosted.files[name] for name in GRAPHS if name != TEXT)
 
 
 def test_every_step_is_announced_in_order(small_recordings: Path, tmp_path: Path) -> None:
