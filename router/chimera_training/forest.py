@@ -29,8 +29,8 @@ LEAST_IN_LEAF = 10
 # Share of features that each split chooses from: trees differ, and few splits miss those that matter.
 FEATURES = 0.5
 
-# Share of the calls' weight that each tree's structure is grown on, drawn with replacement: so trees differ, at half the
-# time. Its leaves' quantiles are of all calls.
+# Share of the calls' weight that each tree's structure is grown on, drawn with replacement: so trees differ, at half
+# the time. Its leaves' quantiles are of all calls.
 GROWN_ON = 0.5
 
 PROCESSORS = 2  # as the boosted trees
