@@ -76,7 +76,7 @@ class Placement:
         covariance = self.residuals.T @ self.residuals / len(self.residuals)
         same = np.eye(len(covariance))
         shrunk = covariance * (1 - COVARIANCE_SHRINKAGE * (1 - same)) + SMALLEST_VARIANCE * same
-        inverse: Floats = np.linalg.inv(shrunk)
+        inverse: Floats = np.linalg.inv(shrunk).astype(np.float64)
         return inverse
 
 

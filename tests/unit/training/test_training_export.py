@@ -96,7 +96,6 @@ def test_equal_predictors_export_to_equal_bytes(
     graphs: dict[str, bytes], fitted: Fitted, small_examples: Examples
 ) -> None:
     """A digest names a bundle, so exporting twice must give one digest."""
-
     again = exported(fitted, small_examples)
 
     assert {name: digest(content) for name, content in again.items()} == {
