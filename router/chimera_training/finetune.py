@@ -18,7 +18,6 @@ from chimera_training.features import Floats
 from chimera_training.tokens import Tokens
 from chimera_training.transformer import TextTransformer, batches, device, tensors
 
-EPOCHS = 1  # passes over the texts; a second one fits the training tasks alone
 BATCH = 32  # texts of one step
 RATE = 5e-5  # of the transformer's steps, the usual one for fine-tuning
 LAYER_RATE = 1e-3  # of the steps of what is trained from nothing
@@ -53,12 +52,12 @@ class Lessons:
     domains: int
 
 
-def fine_tune(
+def fine_tune(  # noqa: PLR0913 - what there is to choose, by name
     model: TextTransformer,
     tokens: Tokens,
     lessons: Lessons,
     *,
-    epochs: int = EPOCHS,
+    epochs: int,
     seed: int = 0,
     on_batch: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> list[float]:

@@ -9,12 +9,13 @@ import numpy as np
 from chimera_training.bundle import FORMAT_VERSION, FeatureSettings, Manifest, TrainedModel, TrainingData, digest
 from chimera_training.confidence import ConfidenceModel
 from chimera_training.data import PROMPT_OUTCOMES, WORKFLOW_TRACES, DataError
+from chimera_training.encoders import EncoderChoice, Progress
 from chimera_training.evaluate import evaluate
 from chimera_training.examples import Examples, Mask, read_examples
-from chimera_training.export import check_target, export_graphs, write_bundle
+from chimera_training.export import Exported, check_target, export_graphs, write_bundle
 from chimera_training.families import family_of
 from chimera_training.features import HEAD_CHARACTERS, TAIL_CHARACTERS, length_features
-from chimera_training.fitting import Predictors, fit
+from chimera_training.fitting import TFIDF_ALONE, Predictors, fit
 from chimera_training.length import LengthModel, call_rows
 from chimera_training.split import HELD_OUT_SHARE, Split, split
 
@@ -24,8 +25,14 @@ VERIFIED_CALLS = 20_000
 STEPS = ("read", "fit", "evaluate", "fit on all tasks", "export")
 
 
-def train(
-    data: Path, out: Path, *, held_out_share: float = 0.0, on_step: Callable[[str], None] = lambda _: None
+def train(  # noqa: PLR0913 - what there is to choose, by name
+    data: Path,
+    out: Path,
+    *,
+    encoder: EncoderChoice = TFIDF_ALONE,
+    held_out_share: float = 0.0,
+    on_step: Callable[[str], None] = lambda _: None,
+    on_batch: Progress = lambda _done, _all: None,
 ) -> Manifest:
     """Fit, measure and write a bundle.
 
@@ -34,15 +41,19 @@ def train(
     Args:
         data: Folder with `prompt_outcomes.parquet` and `workflow_traces.parquet`.
         out: Folder of the bundle; an older bundle there is replaced at the end.
+        encoder: Which encoder reads the texts.
         held_out_share: Share of tasks that the bundle never sees, and is measured on. 0 trains on all of them; the
             figures are then those of an earlier fit that had not seen `HELD_OUT_SHARE` of them.
         on_step: Told each of `STEPS` when it begins; the last fit is made only where nothing is held out.
+        on_batch: Told the batches of fine-tuning done and their number, within a step.
 
     Returns:
         The manifest written.
 
     Raises:
         DataError: The data breaks a rule.
+        ModuleNotFoundError: The encoder needs the packages of the extra `encoders`.
+        WeightsError: The encoder's weights are not where they should be.
         ExportError: `out` holds something else than a bundle, or a graph differs from its source.
     """
     check_target(out)
@@ -51,15 +62,16 @@ def train(
     measured_share = held_out_share or HELD_OUT_SHARE
     sides = _split(examples, measured_share)
     on_step("fit")
-    training, predictors = sides.training, fit(examples, sides.training)
+    training = sides.training
+    predictors = fit(examples, training, encoder=encoder, on_batch=on_batch)
     on_step("evaluate")
     figures = evaluate(examples, predictors, sides.held_out, share=measured_share)
     if not held_out_share:
         on_step("fit on all tasks")
-        training = np.ones_like(sides.training)
-        predictors = fit(examples, training)
+        training = np.ones_like(training)
+        predictors = fit(examples, training, encoder=encoder, on_batch=on_batch)
     on_step("export")
-    graphs = _graphs(examples, predictors)
+    exported = _export(examples, predictors)
     manifest = Manifest(
         format_version=FORMAT_VERSION,
         written_by=f"chimera {version('chimera')}",
@@ -68,9 +80,10 @@ def train(
         features=_features(predictors),
         training=_training_data(data, examples, training, held_out_share),
         figures=figures,
-        files={name: digest(content) for name, content in graphs.items()},
+        rounding=exported.rounding,
+        files={name: digest(content) for name, content in exported.files.items()},
     )
-    write_bundle(out, manifest, graphs)
+    write_bundle(out, manifest, exported.files)
     return manifest
 
 
@@ -84,7 +97,7 @@ def _split(examples: Examples, share: float) -> Split:
     return sides
 
 
-def _graphs(examples: Examples, predictors: Predictors) -> dict[str, bytes]:
+def _export(examples: Examples, predictors: Predictors) -> Exported:
     lengths, texts = predictors.lengths, examples.tasks.texts
     rows = call_rows(examples, examples.calls, predictors.length_readings, lengths.traits)
     some = np.linspace(0, len(rows) - 1, num=min(VERIFIED_CALLS, len(rows)), dtype=np.int64)
@@ -115,8 +128,10 @@ def _models(examples: Examples, confidence: ConfidenceModel, lengths: LengthMode
 
 
 def _features(predictors: Predictors) -> FeatureSettings:
+    tokens = predictors.encoder.tokens
     return FeatureSettings(
         encoder=predictors.encoder.kind,
+        token_limit=0 if tokens is None else tokens.limit,
         head_characters=HEAD_CHARACTERS,
         tail_characters=TAIL_CHARACTERS,
         length=length_features(predictors.confidence.readings),

@@ -4,11 +4,13 @@ The tokenizer travels with the bundle, so that both cut words alike. The package
 bundle has one: a picker with a TF-IDF bundle runs without it.
 """
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Collection, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from chimera_training.bundle import TEXT_INPUT
 
 INPUT_IDS = "input_ids"
 ATTENTION_MASK = "attention_mask"
@@ -69,3 +71,11 @@ def padded(rows: Sequence[Sequence[int]]) -> dict[str, TokenNumbers]:
         numbers[place, : len(row)] = row
         mask[place, : len(row)] = 1
     return {INPUT_IDS: numbers, ATTENTION_MASK: mask}
+
+
+def text_inputs(texts: Sequence[str], tokens: Tokens | None, names: Collection[str]) -> dict[str, Any]:
+    """Return what a text graph with inputs of these names is given for normalised texts."""
+    inputs: dict[str, Any] = {TEXT_INPUT: np.array(texts, dtype=object).reshape(-1, 1)}
+    if tokens is not None:
+        inputs |= tokens.inputs(texts)
+    return {name: inputs[name] for name in names}

@@ -42,5 +42,7 @@ def load(source: str, *, limit: int) -> tuple[TextTransformer, Tokens]:
             f"{source}: a transformer must be config.json, model.safetensors and tokenizer.json, here or on the hub"
         ) from None
     if limit > body.config.max_position_embeddings:
-        raise WeightsError(f"{source}: it takes {body.config.max_position_embeddings} tokens, but {limit} are asked for")
+        raise WeightsError(
+            f"{source}: it takes {body.config.max_position_embeddings} tokens, but {limit} are asked for"
+        )
     return TextTransformer(body), tokens
