@@ -29,8 +29,7 @@ TOKEN_LIMITS = {MINILM: 128, MODERNBERT: 512}
 # Weights in 8 bits halve the time on a processor; a graphics card has no kernels for them.
 INT8 = {MINILM: True, MODERNBERT: False}
 
-EPOCHS = 1  # passes of fine-tuning; a second one fits the training tasks alone
-SEED = 0
+EPOCHS = 1  # passes of fine-tuning, `finetune.Schedule`'s reason
 
 Progress = Callable[[int, int], None]
 
@@ -87,7 +86,7 @@ def lessons(examples: Examples, training: Mask) -> "Lessons":
 
 
 def _fit_transformer(choice: EncoderChoice, examples: Examples, training: Mask, on_batch: Progress) -> Encoder:
-    from chimera_training.finetune import fine_tune  # noqa: PLC0415 - torch comes with it
+    from chimera_training.finetune import Schedule, fine_tune  # noqa: PLC0415 - torch comes with it
     from chimera_training.transformer_encoder import TransformerEncoder  # noqa: PLC0415 - same
     from chimera_training.weights import load, minilm  # noqa: PLC0415 - same
 
@@ -95,7 +94,8 @@ def _fit_transformer(choice: EncoderChoice, examples: Examples, training: Mask, 
         raise WeightsError("the encoder `modernbert` comes without weights: name their folder, or a model on a hub")
     model, tokens = load(choice.weights or minilm(), limit=TOKEN_LIMITS[choice.kind])
     if choice.epochs:
-        fine_tune(model, tokens, lessons(examples, training), epochs=choice.epochs, seed=SEED, on_batch=on_batch)
+        schedule = Schedule(epochs=choice.epochs)
+        fine_tune(model, tokens, lessons(examples, training), schedule, on_batch=on_batch)
     return TransformerEncoder(kind=choice.kind, model=model, tokens=tokens, int8=INT8[choice.kind])
 
 

@@ -18,9 +18,6 @@ from chimera_training.features import Floats
 from chimera_training.tokens import Tokens
 from chimera_training.transformer import TextTransformer, batches, device, tensors
 
-BATCH = 32  # texts of one step
-RATE = 5e-5  # of the transformer's steps, the usual one for fine-tuning
-LAYER_RATE = 1e-3  # of the steps of what is trained from nothing
 LAYER = 24  # columns that all heads share: fewer than domains times models by far, so that they teach each other
 WARM_UP = 0.1  # share of the steps over which the rate grows; then it falls to 0 along a line
 WEIGHT_DECAY = 0.01  # AdamW's usual one
@@ -29,6 +26,28 @@ DIFFICULTY_WEIGHT = 1.0  # of the squared error, in squared logits, beside the c
 
 # Right and wrong answers that every pair of domain and model starts with.
 PRIOR_ANSWERS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """How to train.
+
+    Attributes:
+        epochs: Passes over the texts; a second one fits the training tasks alone.
+        batch: Texts of one step.
+        rate: Of the transformer's steps, the usual one for fine-tuning.
+        layer_rate: Of the steps of what is trained from nothing.
+        seed: Of the order of the batches, of dropout and of what starts at random.
+    """
+
+    epochs: int = 1
+    batch: int = 32
+    rate: float = 5e-5
+    layer_rate: float = 1e-3
+    seed: int = 0
+
+
+DEFAULT_SCHEDULE = Schedule()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +71,12 @@ class Lessons:
     domains: int
 
 
-def fine_tune(  # noqa: PLR0913 - what there is to choose, by name
+def fine_tune(
     model: TextTransformer,
     tokens: Tokens,
     lessons: Lessons,
+    schedule: Schedule = DEFAULT_SCHEDULE,
     *,
-    epochs: int,
-    seed: int = 0,
     on_batch: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> list[float]:
     """Train a transformer in place.
@@ -67,19 +85,18 @@ def fine_tune(  # noqa: PLR0913 - what there is to choose, by name
         model: To be changed.
         tokens: Its tokenizer.
         lessons: At least one.
-        epochs: Passes over the texts.
-        seed: Of the order of the batches, dropout and what starts at random.
+        schedule: How to train.
         on_batch: Told the number of batches done and of all.
 
     Returns:
         The loss of every batch, in the order taken.
     """
     with torch.random.fork_rng():
-        torch.manual_seed(seed)
+        torch.manual_seed(schedule.seed)
         rows = [tokens.numbers(text) for text in lessons.texts]
-        order = list(_order(batches(rows, BATCH), epochs, seed))
+        order = list(_order(rows, schedule))
         heads = _Heads(model.width, lessons).to(device())
-        steps = _Steps(model.to(device()).train(), heads, len(order))
+        steps = _Steps(model.to(device()).train(), heads, schedule, len(order))
         losses = []
         for done, places in enumerate(order, start=1):
             losses.append(steps.take(_loss(model, heads, rows, lessons, places)))
@@ -88,9 +105,9 @@ def fine_tune(  # noqa: PLR0913 - what there is to choose, by name
     return losses
 
 
-def _order(parts: Sequence[list[int]], epochs: int, seed: int) -> Iterator[list[int]]:
-    chance = np.random.default_rng(seed)
-    for _ in range(epochs):
+def _order(rows: Sequence[Sequence[int]], schedule: Schedule) -> Iterator[list[int]]:
+    parts, chance = batches(rows, schedule.batch), np.random.default_rng(schedule.seed)
+    for _ in range(schedule.epochs):
         yield from (parts[number] for number in chance.permutation(len(parts)))
 
 
@@ -126,9 +143,12 @@ def _cell_logits(lessons: Lessons) -> Floats:
 class _Steps:
     """AdamW, its rate growing and then falling."""
 
-    def __init__(self, model: TextTransformer, heads: _Heads, count: int) -> None:
+    def __init__(self, model: TextTransformer, heads: _Heads, schedule: Schedule, count: int) -> None:
         self._parameters = [*model.parameters(), *heads.parameters()]
-        groups = [{"params": model.parameters(), "lr": RATE}, {"params": heads.parameters(), "lr": LAYER_RATE}]
+        groups = [
+            {"params": model.parameters(), "lr": schedule.rate},
+            {"params": heads.parameters(), "lr": schedule.layer_rate},
+        ]
         self._optimiser = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY)
         warm = max(1.0, WARM_UP * count)
         self._rates = torch.optim.lr_scheduler.LambdaLR(
@@ -151,8 +171,17 @@ def _loss(
     vectors = model(*tensors([rows[number] for number in places], place))
     logits, difficulty = heads(vectors, torch.from_numpy(lessons.domain[places]).to(place))
     success = torch.from_numpy(lessons.success[places]).float().to(place)
-    asked = ~success.isnan()
-    wrong = torch.nn.functional.binary_cross_entropy_with_logits(logits[asked], success[asked])
     truth, weight = (torch.from_numpy(v[places]).float().to(place) for v in (lessons.difficulty, lessons.weight))
-    missed = (weight * (difficulty - truth) ** 2).sum() / weight.sum().clamp(min=1e-6)
-    return wrong + DIFFICULTY_WEIGHT * missed
+    return _wrong(logits, success) + DIFFICULTY_WEIGHT * _missed(difficulty, truth, weight)
+
+
+def _wrong(logits: Any, success: Any) -> Any:
+    """Return the mean cross-entropy over the answers there are."""
+    asked = ~success.isnan()
+    losses = torch.nn.functional.binary_cross_entropy_with_logits(logits[asked], success[asked], reduction="sum")
+    return losses / asked.sum().clamp(min=1)
+
+
+def _missed(difficulty: Any, truth: Any, weight: Any) -> Any:
+    """Return the weighted mean of the squared error."""
+    return (weight * (difficulty - truth) ** 2).sum() / weight.sum().clamp(min=1e-6)

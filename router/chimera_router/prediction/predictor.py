@@ -10,6 +10,7 @@ import numpy as np
 from chimera_router.errors import BundleError
 from chimera_router.prediction.batching import Batcher, QueueFullError
 from chimera_router.prediction.bundle import Bundle, default_bundle, read_bundle
+from chimera_router.prediction.compute import TRANSFORMER, Compute
 from chimera_router.prediction.correction import Corrections
 from chimera_router.prediction.heuristic import HeuristicPredictor, prior_confidence
 from chimera_router.prediction.matching import stand
@@ -29,6 +30,10 @@ from chimera_training.heads import confidence
 # Seconds. A batch of 16 takes about 5 ms on one busy core; ten times that means the machine is stuck, and a decision
 # from medians now is worth more than one from the bundle later.
 DEADLINE = 0.05
+
+# The same of a bundle with a transformer. A batch of 16 texts takes a small one 0.2 s on one core, and a text may have
+# to wait for the batch before its own.
+TRANSFORMER_DEADLINE = 0.5
 
 # Traits of a model that nothing is known of: those of the average model, from which traits are measured.
 _AVERAGE = (0.0, 0.0, 0.0)
@@ -50,7 +55,8 @@ class BundlePredictor:
         models: The models of the pool.
         bundle: Read and checked.
         corrections: Applied to the bundle's answers, moved by what comes true.
-        deadline: Seconds a prediction may take before running medians answer.
+        deadline: Seconds a prediction may take before running medians answer; None is as long as its encoder needs.
+        compute: Where a transformer is computed.
         on_fallback: Told the reason whenever they do.
 
     Raises:
@@ -59,20 +65,21 @@ class BundlePredictor:
 
     source = PredictionSource.BUNDLE
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all of its wiring, by name
         self,
         models: Sequence[Model],
         bundle: Bundle,
         *,
         corrections: Corrections,
-        deadline: float,
+        deadline: float | None = None,
+        compute: Compute = TRANSFORMER,
         on_fallback: Callable[[str], None],
     ) -> None:
-        self._answers = _Answers(models, bundle, corrections)
+        self._answers = _Answers(models, bundle, corrections, compute)
         self._heuristic = HeuristicPredictor(models, corrections)
         self._corrections = corrections
         self._batcher = Batcher(self._answers.batch, name="predictions")
-        self._deadline = deadline
+        self._deadline = _deadline(bundle) if deadline is None else deadline
         self._on_fallback = on_fallback
 
     async def predict(self, query: Query) -> Predictions:
@@ -108,10 +115,10 @@ class BundlePredictor:
 class _Answers:
     """Turns queries into predictions: features, graphs, one prediction for each model. Runs in the batcher's thread."""
 
-    def __init__(self, models: Sequence[Model], bundle: Bundle, corrections: Corrections) -> None:
+    def __init__(self, models: Sequence[Model], bundle: Bundle, corrections: Corrections, compute: Compute) -> None:
         readings = bundle.manifest.readings
         stands = [stand(model, bundle.manifest.models) for model in models]
-        self._graphs = Graphs(bundle)
+        self._graphs = Graphs(bundle, compute)
         self._length_columns = length_columns(readings)
         self._corrections = corrections
         self._names = [model.name for model in models]
@@ -143,6 +150,10 @@ class _Answers:
             )
             for rows in zip(chances.tolist(), *tokens.tolist(), strict=True)
         ]
+
+
+def _deadline(bundle: Bundle) -> float:
+    return TRANSFORMER_DEADLINE if bundle.manifest.features.token_limit else DEADLINE
 
 
 def _known(query: Query) -> tuple[int, int, int, int]:
@@ -200,7 +211,8 @@ def open_predictor(  # noqa: PLR0913 - all of a pool's wiring, by name
     *,
     path: Path | None = None,
     sha256: str = "",
-    deadline: float = DEADLINE,
+    deadline: float | None = None,
+    compute: Compute = TRANSFORMER,
     corrections: Corrections | None = None,
     on_fallback: Callable[[str], None],
     on_refused: Callable[[BundleError], None],
@@ -211,7 +223,8 @@ def open_predictor(  # noqa: PLR0913 - all of a pool's wiring, by name
         models: The models of the pool.
         path: Folder of the bundle; None takes the one inside the package.
         sha256: Digest that its `bundle.json` must have; empty takes any.
-        deadline: Seconds a prediction may take.
+        deadline: Seconds a prediction may take; None is as long as the bundle's encoder needs.
+        compute: Where a transformer is computed.
         corrections: What was learned so far; None starts anew.
         on_fallback: Told the reason whenever running medians answer.
         on_refused: Told the file and the rule if the bundle is refused.
@@ -219,7 +232,9 @@ def open_predictor(  # noqa: PLR0913 - all of a pool's wiring, by name
     corrections = Corrections() if corrections is None else corrections
     try:
         bundle = read_bundle(path or default_bundle(), sha256=sha256)
-        return BundlePredictor(models, bundle, corrections=corrections, deadline=deadline, on_fallback=on_fallback)
+        return BundlePredictor(
+            models, bundle, corrections=corrections, deadline=deadline, compute=compute, on_fallback=on_fallback
+        )
     except BundleError as error:
         on_refused(error)
         return _NoBundle(models, corrections, on_fallback)
