@@ -123,14 +123,20 @@ def _session(bundle: Bundle, name: str, compute: Compute) -> Any:
     options.log_severity_level = _FATAL
     # Threads that wait for work by turning in circles would take the event loop's core.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    providers = compute.providers(onnxruntime.get_available_providers())
+    available = onnxruntime.get_available_providers()
+    _check_card(bundle.folder / name, compute, available)
     try:
-        session = onnxruntime.InferenceSession(bundle.graphs[name], options, providers=providers)
+        session = onnxruntime.InferenceSession(bundle.graphs[name], options, providers=compute.providers(available))
     except Exception:  # noqa: BLE001 - onnxruntime's exceptions share no other base
         raise BundleError(f"{bundle.folder / name}: onnxruntime cannot load the graph") from None
-    if compute.device is Device.CUDA and CUDA_PROVIDER not in session.get_providers():
-        raise BundleError(f"{bundle.folder / name}: onnxruntime finds no graphics card to compute it on")
+    # A build for graphics cards falls back to the processor where there is none.
+    _check_card(bundle.folder / name, compute, session.get_providers())
     return session
+
+
+def _check_card(path: Path, compute: Compute, providers: Sequence[str]) -> None:
+    if compute.device is Device.CUDA and CUDA_PROVIDER not in providers:
+        raise BundleError(f"{path}: onnxruntime finds no graphics card to compute it on")
 
 
 def _check_widths(path: Path, side: str, promised: dict[str, Any], values: Sequence[Any]) -> None:

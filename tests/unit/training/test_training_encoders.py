@@ -15,7 +15,7 @@ from chimera_training.examples import Examples
 from chimera_training.export import ExportError, export_graphs
 from chimera_training.features import normalise
 from chimera_training.fitting import fit
-from chimera_training.length import call_rows
+from chimera_training.length import LengthModel, call_rows
 from chimera_training.pipeline import train
 from chimera_training.reading import TextHeads
 from chimera_training.text_graph import run, text_graph
@@ -35,6 +35,17 @@ def transformer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 @pytest.fixture(scope="module")
 def joined(transformer: TransformerEncoder) -> JoinedEncoder:
     return JoinedEncoder("both", (fit_tfidf(TEXTS), transformer))
+
+
+Lengths = tuple[LengthModel, np.typing.NDArray[np.float32]]
+
+
+@pytest.fixture(scope="module")
+def lengths(small_examples: Examples) -> Lengths:
+    fitted = fit(small_examples, everything(small_examples))
+    return fitted.lengths, call_rows(
+        small_examples, small_examples.calls, fitted.length_readings, fitted.lengths.traits
+    )
 
 
 def heads_for(encoder: Encoder) -> TextHeads:
@@ -80,12 +91,11 @@ def test_a_transformer_alone_takes_no_words(transformer: TransformerEncoder) -> 
     assert {value.name for value in graph.graph.input} == {"input_ids", "attention_mask"}
 
 
-def test_export_reports_what_rounding_changed(joined: JoinedEncoder, small_examples: Examples) -> None:
+def test_export_reports_what_rounding_changed(joined: JoinedEncoder, lengths: Lengths) -> None:
     """The graph in single precision must be exact; the one in 8 bits is the one written, its differences are told."""
-    predictors = fit(small_examples, everything(small_examples))
-    rows = call_rows(small_examples, small_examples.calls, predictors.length_readings, predictors.lengths.traits)
+    trees, rows = lengths
 
-    exported = export_graphs(joined, heads_for(joined), predictors.lengths, texts=TEXTS, rows=rows)
+    exported = export_graphs(joined, heads_for(joined), trees, texts=TEXTS, rows=rows)
 
     assert set(exported.files) == {*GRAPHS, TOKENIZER}
     assert exported.files[TOKENIZER] == joined.tokens.content  # type: ignore[union-attr] # a transformer has them
@@ -96,15 +106,15 @@ def test_export_reports_what_rounding_changed(joined: JoinedEncoder, small_examp
 
 
 def test_a_transformer_that_exports_otherwise_is_never_written(
-    transformer: TransformerEncoder, small_examples: Examples, monkeypatch: pytest.MonkeyPatch
+    transformer: TransformerEncoder, lengths: Lengths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where 8 bits are what is written in the end."""
     rounded = in_eight_bits(transformer_graph(transformer.model, opset=OPSET))
     monkeypatch.setattr("chimera_training.transformer_encoder.transformer_graph", lambda *_, **__: rounded)
-    lengths = fit(small_examples, everything(small_examples)).lengths
+    trees, rows = lengths
 
     with pytest.raises(ExportError, match=r"text\.onnx: output `readings` differs"):
-        export_graphs(transformer, heads_for(transformer), lengths, texts=TEXTS, rows=np.zeros((1, 1)))
+        export_graphs(transformer, heads_for(transformer), trees, texts=TEXTS, rows=rows)
 
 
 def test_lessons_are_the_training_tasks(small_examples: Examples) -> None:
@@ -173,7 +183,9 @@ def test_equal_data_gives_equal_bundles(tmp_path: Path, small_recordings: Path) 
     """By seed: fine-tuning and rounding included."""
     choice = EncoderChoice(kind=MINILM, weights=str(save_tiny(tmp_path / "weights", "bert")))
 
-    first, second = (train(small_recordings, tmp_path / name, encoder=choice).files for name in ("a", "b"))
+    first, second = (
+        train(small_recordings, tmp_path / name, encoder=choice, held_out_share=0.3).files for name in ("a", "b")
+    )
 
     assert first == second
 
@@ -209,7 +221,7 @@ def test_without_the_extra_words_are_still_read(small_examples: Examples, monkey
 def test_minilm_exports_as_it_reads() -> None:
     """The real weights on real texts, long ones among them: single precision to 1e-4, 8 bits nearly parallel."""
     rows = read_prompt_outcomes(recorded_folder())
-    texts = sorted({normalise(row.text) for row in rows[:: len(rows) // 24]}, key=len)
+    texts = sorted({normalise(row.text) for row in rows[:: len(rows) // 12]}, key=len)
     model, tokens = load(minilm(), limit=128)
     encoder = TransformerEncoder(kind=MINILM, model=model, tokens=tokens, int8=True)
     heads = TextHeads(np.eye(384)[:, :8], np.zeros(8))  # the last of them is read as it is
