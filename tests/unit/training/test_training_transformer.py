@@ -181,9 +181,11 @@ def test_weights_that_miss_a_file_are_refused(tmp_path: Path, missing: str) -> N
         load(str(tmp_path), limit=32)
 
 
-def test_a_broken_tokenizer_is_refused(tmp_path: Path) -> None:
-    """The same line."""
-    (save_tiny(tmp_path, "bert") / "tokenizer.json").write_text("{}")
+@pytest.mark.parametrize("broken", ["config.json", "model.safetensors", "tokenizer.json"])
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff" * 64])
+def test_weights_with_a_broken_file_are_refused(tmp_path: Path, broken: str, content: bytes) -> None:
+    """The same line, whatever a library says of its content."""
+    (save_tiny(tmp_path, "bert") / broken).write_bytes(content)
 
     with pytest.raises(WeightsError, match="a transformer must be"):
         load(str(tmp_path), limit=32)
