@@ -1,6 +1,7 @@
 """A probe: one question with a known answer, and the set of them that ships with the project."""
 
 import hashlib
+from collections.abc import Sequence
 from enum import StrEnum
 from itertools import zip_longest
 from pathlib import Path
@@ -73,17 +74,17 @@ def read_probes(path: Path = PROBES) -> list[Probe]:
     return [msgspec.json.decode(line, type=Probe) for line in path.read_bytes().splitlines()]
 
 
-def write_lines(probes: list[Probe]) -> bytes:
+def write_lines(probes: Sequence[Probe]) -> bytes:
     """Return the text of such a file."""
     return b"".join(msgspec.json.encode(probe) + b"\n" for probe in probes)
 
 
-def digest(probes: list[Probe]) -> str:
+def digest(probes: Sequence[Probe]) -> str:
     """Return the sha256 of a set, in hex: equal for equal probes in the same order."""
     return hashlib.sha256(write_lines(probes)).hexdigest()
 
 
-def balanced(probes: list[Probe], *, seed: int) -> list[Probe]:
+def balanced(probes: Sequence[Probe], *, seed: int) -> list[Probe]:
     """Return the probes in an order that spreads any beginning evenly over kinds and levels.
 
     Wherever a budget ends the asking, what was asked represents the whole set.

@@ -63,7 +63,10 @@ def output(rng: Random, level: int) -> Item:
     call = f"f({first!r}, {rng.randint(2, 4)})"
     names: dict[str, object] = {}
     exec(f"{function.source}\nresult = {call}", names)  # noqa: S102 - a function of FUNCTIONS
-    question = f"```python\n{function.source}\n```\n\nWhat does `{call}` return?"
+    question = (
+        "Here are a Python function and an assertion with an input to it. Complete the assertion with a literal: the "
+        f"output of the function, executed on that input.\n\n{function.source}\n\nassert {call} == ??"
+    )
     return Item(question, repr(names["result"]), Form.LITERAL)
 
 
