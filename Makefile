@@ -58,7 +58,7 @@ proto: .venv ## regenerate chimera_proto from proto/
 	$(BIN)/python proto/generate.py
 
 bundle: .venv ## retrain the bundle that ships in the wheel
-	$(BIN)/chimera train --out router/chimera_router/prediction/bundles/default
+	$(BIN)/chimera train --held-out 0.3 --out router/chimera_router/prediction/bundles/default
 
 bench: .venv ## measure the decision and the picker
 	$(BIN)/python -m chimera_bench.micro

@@ -8,10 +8,17 @@ import numpy as np
 
 from chimera_router.prediction.bundle import Bundle
 from chimera_router.prediction.onnx import Graphs
-from chimera_training.bundle import Manifest
-from chimera_training.data import DataError, read_prompt_outcomes, read_workflows
+from chimera_training.bundle import Manifest, digest
+from chimera_training.data import (
+    PROMPT_OUTCOMES,
+    WORKFLOW_TRACES,
+    DataError,
+    read_prompt_outcomes,
+    read_workflows,
+)
 from chimera_training.examples import Examples, arrange
-from chimera_training.features import Floats
+from chimera_training.features import Floats, length_columns
+from chimera_training.heads import confidence
 from chimera_training.length import call_rows
 from chimera_training.measure import Predicted
 from chimera_training.split import held_out
@@ -34,7 +41,8 @@ def read_unseen_examples(manifest: Manifest, data: Path, *, all_tasks: bool = Fa
     Raises:
         DataError: The data breaks a rule, or no task is left.
     """
-    share = 1.0 if all_tasks else manifest.training.held_out_share
+    # A bundle that was trained on all of its own data may be measured on any other.
+    share = 1.0 if all_tasks else manifest.training.held_out_share or 1.0
     names = {model.name for model in manifest.models}
     prompts, workflows = read_prompt_outcomes(data, models=names), read_workflows(data, models=names)
     examples = arrange(
@@ -46,6 +54,14 @@ def read_unseen_examples(manifest: Manifest, data: Path, *, all_tasks: bool = Fa
             f"{data}: it holds no answer by a model of the bundle to a task that the bundle was not trained on"
         )
     return examples
+
+
+def trained_on(manifest: Manifest, data: Path) -> bool:
+    """Tell whether a bundle that kept no task out of training was trained on a file of this data."""
+    if manifest.training.held_out_share > 0:
+        return False
+    files = (PROMPT_OUTCOMES, WORKFLOW_TRACES)
+    return any(digest((data / name).read_bytes()) == manifest.training.files.get(name) for name in files)
 
 
 def predict_examples(bundle: Bundle, examples: Examples, *, on_done: Callable[[int], None]) -> Predicted:
@@ -60,24 +76,27 @@ def predict_examples(bundle: Bundle, examples: Examples, *, on_done: Callable[[i
         BundleError: A graph cannot be loaded or is not what the manifest promises.
     """
     graphs = Graphs(bundle)
-    numbers = {model.name: number for number, model in enumerate(bundle.manifest.models)}
-    columns = [numbers[name] for name in examples.models]
-    traits = np.array([bundle.manifest.models[column].traits() for column in columns])
-    confidence, readings = _read(graphs, examples.tasks.texts, on_done)
-    tokens = _lengths(graphs, call_rows(examples, examples.calls, readings, traits), on_done)
-    # Three trees know nothing of each other; the picker orders their answers so too.
-    return Predicted(confidence=confidence[:, columns], tokens=np.maximum.accumulate(tokens, axis=0))
+    known = {model.name: model for model in bundle.manifest.models}
+    models = [known[name] for name in examples.models]
+    traits = np.array([model.traits() for model in models])
+    readings = _read(graphs, examples.tasks.texts, on_done)
+    taken = readings[:, length_columns(bundle.manifest.readings)]
+    tokens = _lengths(graphs, call_rows(examples, examples.calls, taken, traits), on_done)
+    return Predicted(
+        readings=readings,
+        confidence=confidence(readings, np.column_stack([model.head for model in models])),
+        # Three trees know nothing of each other; the picker orders their answers so too.
+        tokens=np.maximum.accumulate(tokens, axis=0),
+    )
 
 
-def _read(graphs: Graphs, texts: Sequence[str], on_done: Callable[[int], None]) -> tuple[Floats, Floats]:
-    confidences, readings = [], []
+def _read(graphs: Graphs, texts: Sequence[str], on_done: Callable[[int], None]) -> Floats:
+    readings = []
     for start in range(0, len(texts), TEXT_BATCH):
         batch = texts[start : start + TEXT_BATCH]
-        confidence, reading = graphs.read(batch)
-        confidences.append(confidence)
-        readings.append(reading)
+        readings.append(graphs.read(batch))
         on_done(len(batch))
-    return np.vstack(confidences), np.vstack(readings)
+    return np.vstack(readings)
 
 
 def _lengths(graphs: Graphs, rows: Any, on_done: Callable[[int], None]) -> Floats:

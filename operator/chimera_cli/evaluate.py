@@ -23,8 +23,14 @@ USAGE_ERROR = 2
 STANDARD_OUTPUT = Path("-")
 
 UNSEEN_NOTE = (
-    "Unseen: each model's own head set aside, the model placed by its size and 20 observed answers; the text heads had "
-    "learned from its other answers too.\n"
+    "Unseen: each model's own head set aside, the model placed by its size, its family and 20 observed answers; the "
+    "text heads had learned from its other answers too.\n"
+)
+
+
+SEEN_WARNING = (
+    "warning: the bundle was trained on all tasks of this very data, so the figures show what it remembers; those of "
+    "unseen tasks are in its bundle.json"
 )
 
 
@@ -89,14 +95,17 @@ def _evaluate(
     folder: Path | None, data: Path | None, pools: Path | None, *, all_tasks: bool, json_file: Path | None
 ) -> None:
     # The command line works without the training packages, and starts without their second of loading.
-    from chimera_bench.recorded_predictions import read_unseen_examples  # noqa: PLC0415 - as said above
+    from chimera_bench.recorded_predictions import read_unseen_examples, trained_on  # noqa: PLC0415 - as said above
     from chimera_router.errors import BundleError  # noqa: PLC0415 - same
     from chimera_router.prediction.bundle import default_bundle, read_bundle  # noqa: PLC0415 - same
     from chimera_training.data import DataError, recorded_folder  # noqa: PLC0415 - same
 
     try:
         bundle = read_bundle(folder or default_bundle())
-        examples = read_unseen_examples(bundle.manifest, data or recorded_folder(), all_tasks=all_tasks)
+        recorded = data or recorded_folder()
+        examples = read_unseen_examples(bundle.manifest, recorded, all_tasks=all_tasks)
+        if trained_on(bundle.manifest, recorded):
+            typer.echo(SEEN_WARNING, err=True)
         measured = _measure(bundle, examples, pools)
     except (BundleError, DataError) as error:
         _refuse(str(error))
@@ -117,7 +126,7 @@ def _measure(bundle: "Bundle", examples: "Examples", pools: Path | None) -> "Mea
         bar = progress.add_task("predict", total=len(examples.tasks.ids) + len(examples.calls.task))
         predicted = predict_examples(bundle, examples, on_done=lambda count: progress.advance(bar, count))
         progress.update(bar, description="measure")
-        return measure(examples, predicted, chosen)
+        return measure(examples, predicted, chosen, bundle.manifest.models)
 
 
 def _refuse(sentence: str) -> NoReturn:
@@ -144,18 +153,21 @@ def _print(measured: "Measurement", bundle: "Bundle", examples: "Examples", *, a
         console.print(UNSEEN_NOTE, highlight=False)
     console.print(_length_table("Output tokens of a call", "task set", measured.length))
     console.print(_length_table("Output tokens that a workflow still needs", "calls at", measured.remaining))
-    share = bundle.manifest.training.held_out_share
-    which = (
-        "all, those that the bundle was trained on too"
-        if all_tasks
-        else f"only those held out of the bundle's training ({share:.0%} of all, by their ids)"
-    )
     console.print(
         f"{bundle.folder}: {len(examples.models)} of {len(bundle.manifest.models)} models in the data; "
-        f"{len(examples.tasks.ids)} tasks: {which}",
+        f"{len(examples.tasks.ids)} tasks: {_which(bundle, all_tasks=all_tasks)}",
         markup=False,
         highlight=False,
     )
+
+
+def _which(bundle: "Bundle", *, all_tasks: bool) -> str:
+    share = bundle.manifest.training.held_out_share
+    if not share:
+        return "all"
+    if all_tasks:
+        return "all, those that the bundle was trained on too"
+    return f"only those held out of the bundle's training ({share:.0%} of all, by their ids)"
 
 
 def _confidence_table(figures: "Mapping[str, PoolFigures]") -> Table:

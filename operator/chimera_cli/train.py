@@ -25,6 +25,16 @@ def train(
             help="Folder with prompt_outcomes.parquet and workflow_traces.parquet; without it, the package's own data.",
         ),
     ] = None,
+    held_out: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            min=0.0,
+            max=0.9,
+            help="Share of tasks, chosen by their ids, that the bundle never sees and is measured on. 0 trains on all; "
+            "the figures are then of an earlier fit that had not seen 30 %.",
+        ),
+    ] = 0.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
 ) -> None:
     """Fit confidence and length predictors on recorded data, measure them on held-out tasks, write an ONNX bundle.
@@ -32,7 +42,7 @@ def train(
     Example: chimera train --data my-recordings --out my-bundle
     """
     try:
-        manifest = _train(data, out)
+        manifest = _train(data, out, held_out)
     except ModuleNotFoundError as error:
         _refuse(f"`chimera train` needs the packages of the extra `train`: {error.name} is missing")
     if as_json:
@@ -43,7 +53,7 @@ def train(
         _print(manifest, out)
 
 
-def _train(data: Path | None, out: Path) -> "Manifest":
+def _train(data: Path | None, out: Path, held_out: float) -> "Manifest":
     # The command line works without the training packages, and starts without their second of loading.
     from chimera_training.data import DataError, recorded_folder  # noqa: PLC0415 - as said above
     from chimera_training.export import ExportError  # noqa: PLC0415 - same
@@ -55,7 +65,10 @@ def _train(data: Path | None, out: Path) -> "Manifest":
         bar = progress.add_task("start", total=len(STEPS))
         try:
             return train_bundle(
-                data or recorded_folder(), out, on_step=lambda step: progress.update(bar, description=step, advance=1)
+                data or recorded_folder(),
+                out,
+                held_out_share=held_out,
+                on_step=lambda step: progress.update(bar, description=step, advance=1),
             )
         except (DataError, ExportError) as error:
             _refuse(str(error))
@@ -75,9 +88,16 @@ def _print(manifest: "Manifest", out: Path) -> None:
     training = manifest.training
     console.print(
         f"{out}: {len(manifest.models)} models, trained on {training.tasks} tasks, "
-        f"{training.outcomes} outcomes and {training.calls} calls; figures are of held-out tasks",
+        f"{training.outcomes} outcomes and {training.calls} calls; figures are of {_measured(manifest)}",
         soft_wrap=True,
     )
+
+
+def _measured(manifest: "Manifest") -> str:
+    share = f"{manifest.figures.held_out_share:.0%} of the tasks"
+    if manifest.training.held_out_share > 0:
+        return f"{share}, held out"
+    return f"an earlier fit, on {share} that it had not seen"
 
 
 def _confidence_table(figures: "tuple[ConfidenceFigures, ...]") -> Table:

@@ -7,23 +7,12 @@ import numpy as np
 
 from chimera_training.examples import Integers, Outcomes
 from chimera_training.features import Floats
+from chimera_training.heads import sigmoid
 
 # Precision (1 / variance, in logits) of an ability's prior: models differ by about 2, a wider prior changes nothing.
 ABILITY_PRECISION = 0.1
 
-# Precisions of the priors of a model's own head: its ability in a domain differs by about 1 from what its overall
-# ability and the ease of the domain predict, its slope on the difficulty hardly from -1.
-DOMAIN_PRECISION = 1.0
-SLOPE_PRECISION = 30.0
-
 ROUNDS = 40  # of alternating steps: abilities move by less than 0.001 after these
-HEAD_ROUNDS = 25  # of Newton steps on one head; it converges in under ten
-
-
-def sigmoid(logits: Floats) -> Floats:
-    """Return 1 / (1 + exp(-x)), without overflow."""
-    chances: Floats = 0.5 * (1.0 + np.tanh(0.5 * logits))
-    return chances
 
 
 def fit_rasch(answers: Outcomes, *, tasks: int, models: int, task_precision: float) -> tuple[Floats, Floats]:
@@ -54,24 +43,3 @@ def _step(answers: Outcomes, logits: Floats, group: Integers, values: Floats, pr
     curvature = np.bincount(group, chance * (1 - chance), len(values)) + precision
     step: Floats = slope / curvature
     return step
-
-
-def fit_head(readings: Floats, success: Floats, *, prior: Floats) -> Floats:
-    """Fit one model's coefficients on what was read in its tasks, around a prior.
-
-    Args:
-        readings: (n, domains + 1): a probability for each domain, and the difficulty.
-        success: (n,) 1 where it answered right.
-        prior: (domains + 1,) where the coefficients stay without answers.
-
-    Returns:
-        (domains + 1,) maximum a posteriori.
-    """
-    precision = np.append(np.full(len(prior) - 1, DOMAIN_PRECISION), SLOPE_PRECISION)
-    head = prior.copy()
-    for _ in range(HEAD_ROUNDS):
-        chance = sigmoid(readings @ head)
-        slope = readings.T @ (success - chance) - precision * (head - prior)
-        curvature = (readings.T * (chance * (1 - chance))) @ readings + np.diag(precision)
-        head = head + np.linalg.solve(curvature, slope)
-    return head

@@ -1,25 +1,23 @@
 """The manifest of a bundle, `bundle.json`: written by the export, read by the router, defined once."""
 
+import hashlib
 from typing import Annotated
 
 import msgspec
 
 from chimera_training.features import length_features
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST = "bundle.json"
 
 # Graphs of a bundle: name of the file, and what it computes.
-TEXT = (
-    "text.onnx"  # text (n, 1) → confidence (n, models); a chance of each domain, then the difficulty (n, domains + 1)
-)
+TEXT = "text.onnx"  # text (n, 1) → what can be read in it (n, readings), the columns named by the manifest
 STAGE_TOKENS = "stage_tokens.onnx"  # features (rows, columns) → log(1 + tokens of this request), median
 REMAINING_TOKENS = "remaining_tokens.onnx"  # the same of the rest of the workflow, this request included
 REMAINING_TOKENS_HIGH = "remaining_tokens_high.onnx"  # the same at the .9 quantile, before `high_shift`
 GRAPHS = (TEXT, STAGE_TOKENS, REMAINING_TOKENS, REMAINING_TOKENS_HIGH)
 
 TEXT_INPUT = "text"
-CONFIDENCE_OUTPUT = "confidence"
 READINGS_OUTPUT = "readings"
 LENGTH_INPUT = "features"
 LENGTH_OUTPUT = "log_tokens"
@@ -32,10 +30,11 @@ Name = Annotated[str, msgspec.Meta(min_length=1)]
 
 
 class TrainedModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One model of the training data, and so one column of the confidences.
+    """One model that the bundle knows.
 
     Attributes:
         name: As the training data names it.
+        head: One number for each reading; logit of success = readings . head.
         family: Model family, such as `llama-3`.
         parameters_b: Total parameters in billions; 0 where not published.
         general_score: Chance of a right answer, averaged over the domains at average difficulty.
@@ -45,6 +44,7 @@ class TrainedModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """
 
     name: Name
+    head: tuple[float, ...]
     family: str
     parameters_b: Size
     general_score: Share
@@ -80,7 +80,7 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     Attributes:
         files: sha256 of every data file.
-        held_out_share: Share of tasks kept out of training, on which the figures were measured.
+        held_out_share: Share of tasks kept out of training; 0 where it was trained on all.
         tasks: Tasks it was trained on.
         outcomes: Right or wrong answers it was trained on.
         calls: Recorded lengths it was trained on.
@@ -140,8 +140,16 @@ class LengthFigures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All held-out figures of a bundle."""
+    """All held-out figures of a bundle.
 
+    Attributes:
+        held_out_share: Share of tasks that the measured fit had not seen. A bundle that was trained on all tasks has
+            the figures of such a fit made before it.
+        confidence: By task set and of all.
+        length: The same.
+    """
+
+    held_out_share: Share
     confidence: tuple[ConfidenceFigures, ...]
     length: tuple[LengthFigures, ...]
 
@@ -152,8 +160,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     Attributes:
         format_version: Of this schema; only `FORMAT_VERSION` is read.
         written_by: Program and version.
-        domains: Kinds of task the text graph tells apart, in the order of its output.
-        models: In the order of the confidences.
+        readings: Names of what the text graph reads, in the order of its output: `domain:NAME` for the chance of each
+            kind of task, `difficulty` in logits of failure.
+        models: Those with a head.
         features: How the inputs of the graphs are made.
         training: What it was trained on.
         figures: How good it was on what it had not seen.
@@ -162,7 +171,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     format_version: int
     written_by: str
-    domains: tuple[Name, ...]
+    readings: tuple[Name, ...]
     models: tuple[TrainedModel, ...]
     features: FeatureSettings
     training: TrainingData
@@ -176,6 +185,11 @@ class ManifestError(ValueError):
 
 class _Version(msgspec.Struct):
     format_version: int
+
+
+def digest(content: bytes) -> str:
+    """Return the sha256 of a file's content, in hex."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def encode(manifest: Manifest) -> bytes:
@@ -205,7 +219,21 @@ def _check_consistency(manifest: Manifest) -> None:
     names = [model.name for model in manifest.models]
     if not names or len(set(names)) != len(names):
         raise ManifestError("`models` must hold at least one model, and no name twice")
-    if manifest.features.length != length_features(manifest.domains):
-        raise ManifestError("`features.length` must be the features that this program computes for `domains`, in order")
+    if not manifest.readings or len(set(manifest.readings)) != len(manifest.readings):
+        raise ManifestError("`readings` must name at least one, and none twice")
+    for model in manifest.models:
+        _check_head(model, len(manifest.readings))
+    if manifest.features.length != length_features(manifest.readings):
+        raise ManifestError(
+            "`features.length` must be the features that this program computes for `readings`, in order"
+        )
     if set(manifest.files) != set(GRAPHS):
         raise ManifestError(f"`files` must name {', '.join(GRAPHS)} and no other")
+
+
+def _check_head(model: TrainedModel, readings: int) -> None:
+    if len(model.head) != readings:
+        raise ManifestError(
+            f"model {model.name!r}: `head` must have one number for each of the {readings} `readings`, "
+            f"but has {len(model.head)}"
+        )

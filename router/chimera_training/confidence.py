@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from chimera_training.abilities import fit_head, fit_rasch, sigmoid
+from chimera_training.abilities import fit_rasch
 from chimera_training.encoder import Encoder
-from chimera_training.examples import Examples, Outcomes
-from chimera_training.features import Floats
+from chimera_training.examples import Examples, Mask, Outcomes
+from chimera_training.features import Floats, reading_names
+from chimera_training.heads import confidence, fit_head, head_precision, sigmoid
 from chimera_training.reading import LabelledTexts, TextHeads, fit_heads, read_unseen
 
 # Precisions (1 / variance, in logits) of the priors: tasks of a domain differ in ease by about 1.5, domains by more.
@@ -30,30 +31,31 @@ class ConfidenceModel:
     """Heads that read a text, and what each model makes of it.
 
     Attributes:
-        heads: Text to domains and difficulty.
-        abilities: (domains + 1, models): ability in every domain, then the slope on the difficulty.
+        heads: Text to readings: domains and difficulty.
+        readings: Names of the readings, in order.
+        abilities: (readings, models), each column a model's head: ability in every domain, slope on the difficulty.
         ability: (models,) overall, in logits over the average model.
         general_score: (models,) chance of a right answer, averaged over the domains at average difficulty.
     """
 
     heads: TextHeads
+    readings: tuple[str, ...]
     abilities: Floats
     ability: Floats
     general_score: Floats
 
     def confidence(self, readings: Floats) -> Floats:
         """Return the chance that each model answers right, (texts, models), from what the heads read."""
-        return sigmoid(readings @ self.abilities)
+        return confidence(readings, self.abilities)
 
 
-def fit_confidence(examples: Examples, encoder: Encoder) -> tuple[ConfidenceModel, Floats]:
-    """Fit on the training tasks.
+def fit_confidence(examples: Examples, encoder: Encoder, training: Mask) -> tuple[ConfidenceModel, Floats]:
+    """Fit on the training tasks, (tasks,).
 
     Returns:
-        The model; and what was read in every task, (tasks, domains + 1), in training tasks by heads fitted without
-        them: such readings as new tasks will give.
+        The model; and what was read in every task, (tasks, readings), in training tasks by heads fitted without them:
+        such readings as new tasks will give.
     """
-    training = examples.tasks.training
     outcomes = examples.outcomes.of(training)
     texts = _labelled(examples, outcomes, encoder.encode(examples.tasks.texts))
     heads = fit_heads(texts.of(training))
@@ -63,9 +65,11 @@ def fit_confidence(examples: Examples, encoder: Encoder) -> tuple[ConfidenceMode
         by_domain, tasks=len(examples.domains), models=len(examples.models), task_precision=DOMAIN_EASE_PRECISION
     )
     priors = np.vstack([ease[:, None] + ability[None, :], np.full((1, len(ability)), SLOPE)])
+    names = reading_names(examples.domains)
     model = ConfidenceModel(
         heads=heads,
-        abilities=_fit_abilities(readings, outcomes, priors),
+        readings=names,
+        abilities=_fit_abilities(readings, outcomes, priors, head_precision(names)),
         ability=ability - ability.mean(),
         general_score=sigmoid(priors[:-1]).mean(axis=0),
     )
@@ -87,9 +91,11 @@ def _labelled(examples: Examples, outcomes: Outcomes, vectors: Any) -> LabelledT
     )
 
 
-def _fit_abilities(readings: Floats, outcomes: Outcomes, priors: Floats) -> Floats:
+def _fit_abilities(readings: Floats, outcomes: Outcomes, priors: Floats, precision: Floats) -> Floats:
     abilities = priors.copy()
     for model in range(priors.shape[1]):
         own = outcomes.model == model
-        abilities[:, model] = fit_head(readings[outcomes.task[own]], outcomes.success[own], prior=priors[:, model])
+        abilities[:, model] = fit_head(
+            readings[outcomes.task[own]], outcomes.success[own], prior=priors[:, model], precision=precision
+        )
     return abilities

@@ -12,38 +12,40 @@ from sklearn.metrics import roc_auc_score
 
 from chimera_training.bundle import ConfidenceFigures, Figures, LengthFigures
 from chimera_training.calibration import calibration_error
-from chimera_training.confidence import ConfidenceModel
 from chimera_training.examples import Calls, Examples, Mask, Outcomes
 from chimera_training.features import Floats
-from chimera_training.length import LengthModel, call_rows
+from chimera_training.fitting import Predictors
+from chimera_training.length import call_rows
 
 _DIGITS = 4  # of a figure; the last is noise already
 
 
-def evaluate(examples: Examples, confidence: ConfidenceModel, lengths: LengthModel, readings: Floats) -> Figures:
-    """Return the held-out figures.
+def evaluate(examples: Examples, predictors: Predictors, held_out: Mask, *, share: float) -> Figures:
+    """Return the figures of predictors on tasks that they were not fitted on.
 
     Args:
         examples: Recorded rows.
-        confidence: Fitted on the training tasks.
-        lengths: Fitted on the training tasks.
-        readings: (tasks, domains + 1) what the text heads read.
+        predictors: Fitted on other tasks.
+        held_out: (tasks,) those to measure on.
+        share: Of all tasks, that was held out.
     """
-    outcomes = examples.outcomes.of(examples.tasks.held_out)
-    predicted = confidence.confidence(readings)[outcomes.task, outcomes.model]
-    calls = examples.calls.of(examples.tasks.held_out)
-    rows = call_rows(examples, calls, readings, lengths.traits)
+    confidence, lengths = predictors.confidence, predictors.lengths
+    outcomes = examples.outcomes.of(held_out)
+    predicted = confidence.confidence(predictors.readings)[outcomes.task, outcomes.model]
+    calls = examples.calls.of(held_out)
+    rows = call_rows(examples, calls, predictors.length_readings, lengths.traits)
     stage = np.expm1(lengths.stage.predict(rows))
     remaining = np.expm1(lengths.remaining.predict(rows))
     high = np.expm1(lengths.remaining_high.predict(rows) + lengths.high_shift)
     return Figures(
+        held_out_share=share,
         confidence=tuple(
             confidence_figures(name, outcomes.of(tasks), predicted[tasks[outcomes.task]])
-            for name, tasks in _sets(examples)
+            for name, tasks in _sets(examples, held_out)
         ),
         length=tuple(
             figures
-            for name, chosen in _call_sets(examples, calls)
+            for name, chosen in _call_sets(examples, calls, held_out)
             for figures in (
                 length_figures(name, "stage", calls.stage_tokens[chosen], stage[chosen]),
                 length_figures(name, "remaining", calls.remaining_tokens[chosen], remaining[chosen], high[chosen]),
@@ -82,16 +84,16 @@ def length_figures(
     )
 
 
-def _sets(examples: Examples) -> Iterator[tuple[str, Mask]]:
+def _sets(examples: Examples, held_out: Mask) -> Iterator[tuple[str, Mask]]:
     """Yield the groups that figures are given for, those with held-out tasks: a name and a mask over all tasks."""
     tasks = examples.tasks
     groups = {"all": np.ones_like(tasks.workflow), "prompts": ~tasks.workflow, "workflows": tasks.workflow}
     groups |= {name: tasks.domain == number for number, name in enumerate(examples.domains)}
-    return ((name, group & tasks.held_out) for name, group in groups.items() if (group & tasks.held_out).any())
+    return ((name, group & held_out) for name, group in groups.items() if (group & held_out).any())
 
 
-def _call_sets(examples: Examples, calls: Calls) -> Iterator[tuple[str, Mask]]:
-    for name, tasks in _sets(examples):
+def _call_sets(examples: Examples, calls: Calls, held_out: Mask) -> Iterator[tuple[str, Mask]]:
+    for name, tasks in _sets(examples, held_out):
         yield name, tasks[calls.task]
         if name == "workflows":
             yield "workflows at stage 0", tasks[calls.task] & (calls.stage == 0)

@@ -21,7 +21,6 @@ from chimera_training.data import (
     read_workflows,
 )
 from chimera_training.features import Floats, normalise
-from chimera_training.split import held_out, leaks
 
 Integers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -40,22 +39,13 @@ class Tasks:
         ids: `task_id` or `prompt_id`.
         texts: As `features.normalise` returns them.
         domain: (T,) index into the names of task sets.
-        held_out: (T,) on the other side of the split.
-        leaked: (T,) repeats of held-out tasks under other ids; on neither side.
         workflow: (T,) answered by an agent in stages, not by one answer.
     """
 
     ids: tuple[str, ...]
     texts: tuple[str, ...]
     domain: Integers
-    held_out: Mask
-    leaked: Mask
     workflow: Mask
-
-    @property
-    def training(self) -> Mask:
-        """(T,) the tasks to fit on."""
-        return ~self.held_out & ~self.leaked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +58,14 @@ class Outcomes:
 
     def of(self, tasks: Mask) -> "Outcomes":
         """Return those of the marked tasks."""
-        kept = tasks[self.task]
-        return Outcomes(task=self.task[kept], model=self.model[kept], success=self.success[kept])
+        return self._chosen(tasks[self.task])
+
+    def by(self, model: int) -> "Outcomes":
+        """Return those of one model."""
+        return self._chosen(self.model == model)
+
+    def _chosen(self, chosen: Mask) -> "Outcomes":
+        return Outcomes(task=self.task[chosen], model=self.model[chosen], success=self.success[chosen])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +135,10 @@ def examples(prompts: Sequence[PromptOutcome], workflows: Sequence[Workflow]) ->
         DataError: There are too few tasks.
     """
     arranged = arrange(prompts, workflows)
-    _check_both_sides(arranged.tasks)
+    if len(arranged.tasks.ids) < FEWEST_TASKS:
+        raise DataError(
+            f"{PROMPT_OUTCOMES} and {WORKFLOW_TRACES}: together they must hold {FEWEST_TASKS} tasks or more"
+        )
     return arranged
 
 
@@ -198,14 +197,10 @@ def _of_workflow(row: Workflow) -> _Row:
 
 
 def _tasks(tasks: Sequence[_Task], domains: Sequence[str]) -> Tasks:
-    held = np.array([held_out(task.task_id) for task in tasks], dtype=np.bool_)
-    texts = tuple(task.text for task in tasks)
     return Tasks(
         ids=tuple(task.task_id for task in tasks),
-        texts=texts,
+        texts=tuple(task.text for task in tasks),
         domain=np.array([domains.index(task.domain) for task in tasks], dtype=np.int64),
-        held_out=held,
-        leaked=leaks(texts, held),
         workflow=np.array([task.workflow for task in tasks], dtype=np.bool_),
     )
 
@@ -220,10 +215,3 @@ def _calls(rows: Sequence[_Row], task: Integers, model: Integers) -> Calls:
         stage_tokens=table[:, 4],
         remaining_tokens=table[:, 5],
     )
-
-
-def _check_both_sides(tasks: Tasks) -> None:
-    if len(tasks.ids) < FEWEST_TASKS or not tasks.held_out.any():
-        raise DataError(
-            f"{PROMPT_OUTCOMES} and {WORKFLOW_TRACES}: together they must hold {FEWEST_TASKS} tasks or more"
-        )

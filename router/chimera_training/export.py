@@ -4,7 +4,6 @@ Every graph is run on examples before it is written and must answer what its sou
 silently.
 """
 
-import hashlib
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +16,6 @@ from onnxmltools import convert_lightgbm
 from onnxmltools.convert.common.data_types import FloatTensorType
 
 from chimera_training.bundle import (
-    CONFIDENCE_OUTPUT,
     GRAPHS,
     LENGTH_INPUT,
     LENGTH_OUTPUT,
@@ -31,16 +29,17 @@ from chimera_training.bundle import (
     Manifest,
     encode,
 )
-from chimera_training.confidence import ConfidenceModel
 from chimera_training.encoder import Encoder
 from chimera_training.features import Floats
 from chimera_training.length import LengthModel
+from chimera_training.reading import TextHeads
 
 # ONNX 1.10, the newest that onnxmltools writes trees for; it has every operator used.
 OPSET, IR_VERSION = 15, 8
 PRODUCER = "chimera"
 
-# Largest difference, in probabilities or in log(1 + tokens), between a graph in single precision and its source.
+# Largest difference between a graph in single precision and its source: of a probability, of logits of difficulty, of
+# log(1 + tokens).
 TOLERANCE = 1e-4
 
 # Examples of one run: a text's vector is dense inside the graph, 32 KB each.
@@ -51,29 +50,22 @@ class ExportError(Exception):
     """A bundle cannot be written; the text names the file and the rule."""
 
 
-def text_graph(encoder: Encoder, model: ConfidenceModel) -> ModelProto:
-    """Return the graph from a text to confidences and what they were read from."""
-    readings = model.heads.weights.shape[1]
-    constants = {
-        "weights": model.heads.weights,
-        "bias": model.heads.bias,
-        "abilities": model.abilities,
-    }
+def text_graph(encoder: Encoder, heads: TextHeads) -> ModelProto:
+    """Return the graph from a text to what the heads read in it."""
+    readings = heads.weights.shape[1]
+    constants = {"weights": heads.weights, "bias": heads.bias}
     nodes = [
         *encoder.nodes(TEXT_INPUT, "vector"),
         helper.make_node("Gemm", ["vector", "weights", "bias"], ["read"]),
         helper.make_node("Split", ["read", "parts"], ["domain_logits", "difficulty"], axis=1),
         helper.make_node("Softmax", ["domain_logits"], ["domains"], axis=1),
         helper.make_node("Concat", ["domains", "difficulty"], [READINGS_OUTPUT], axis=1),
-        helper.make_node("MatMul", [READINGS_OUTPUT, "abilities"], ["logits"]),
-        helper.make_node("Sigmoid", ["logits"], [CONFIDENCE_OUTPUT]),
     ]
-    outputs = {CONFIDENCE_OUTPUT: model.abilities.shape[1], READINGS_OUTPUT: readings}
     graph = helper.make_graph(
         nodes,
         "text",
         [helper.make_tensor_value_info(TEXT_INPUT, TensorProto.STRING, ["n", 1])],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", columns]) for name, columns in outputs.items()],
+        [helper.make_tensor_value_info(READINGS_OUTPUT, TensorProto.FLOAT, ["n", readings])],
         [
             *(numpy_helper.from_array(values.astype(np.float32), name) for name, values in constants.items()),
             numpy_helper.from_array(np.array([readings - 1, 1], dtype=np.int64), "parts"),
@@ -97,13 +89,13 @@ def tree_graph(trees: Any) -> ModelProto:
 
 
 def export_graphs(
-    encoder: Encoder, confidence: ConfidenceModel, lengths: LengthModel, *, texts: Sequence[str], rows: Any
+    encoder: Encoder, heads: TextHeads, lengths: LengthModel, *, texts: Sequence[str], rows: Any
 ) -> dict[str, bytes]:
     """Return the bytes of every graph, by file name.
 
     Args:
-        encoder: Turns texts into what `confidence` reads.
-        confidence: Fitted.
+        encoder: Turns texts into what `heads` read.
+        heads: Fitted.
         lengths: Fitted.
         texts: Examples on which the text graph must answer as its source does.
         rows: The same for the trees, (n, features).
@@ -117,20 +109,14 @@ def export_graphs(
         REMAINING_TOKENS_HIGH: lengths.remaining_high,
     }
     graphs = {
-        TEXT: _bytes(text_graph(encoder, confidence)),
+        TEXT: _bytes(text_graph(encoder, heads)),
         **{name: _bytes(tree_graph(t)) for name, t in trees.items()},
     }
-    readings = confidence.heads.read(encoder.encode(texts))
-    promised = {CONFIDENCE_OUTPUT: confidence.confidence(readings), READINGS_OUTPUT: readings}
+    promised = {READINGS_OUTPUT: heads.read(encoder.encode(texts))}
     _verify(TEXT, graphs[TEXT], {TEXT_INPUT: np.array(texts, dtype=object)[:, None]}, promised)
     for name, source in trees.items():
         _verify(name, graphs[name], {LENGTH_INPUT: rows}, {LENGTH_OUTPUT: source.predict(rows)[:, None]})
     return graphs
-
-
-def digest(content: bytes) -> str:
-    """Return the sha256 of a file's content, in hex."""
-    return hashlib.sha256(content).hexdigest()
 
 
 def write_bundle(out: Path, manifest: Manifest, graphs: Mapping[str, bytes]) -> None:

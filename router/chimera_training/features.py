@@ -30,6 +30,8 @@ REQUEST_FEATURES = (
     "log_digits",
     "log_symbols",
 )
+DOMAIN_PREFIX = "domain:"
+DIFFICULTY = "difficulty"
 TRAIT_FEATURES = ("ability", "stage_verbosity", "remaining_verbosity")
 
 # Values of the length trees' input lie on this many steps to the unit. On it values and the thresholds between them are
@@ -60,9 +62,19 @@ def normalise(text: str) -> str:
     return text.encode("utf-8", "replace").decode().lower()
 
 
-def length_features(domains: Sequence[str]) -> tuple[str, ...]:
-    """Name the columns of `length_rows`, in order, for a text graph that knows these domains."""
-    return (*REQUEST_FEATURES, *(f"domain:{domain}" for domain in domains), "difficulty", *TRAIT_FEATURES)
+def reading_names(domains: Sequence[str]) -> tuple[str, ...]:
+    """Name the columns of what heads for these domains read in a text: a chance of each, then the difficulty."""
+    return (*(f"{DOMAIN_PREFIX}{domain}" for domain in domains), DIFFICULTY)
+
+
+def length_columns(readings: Sequence[str]) -> list[int]:
+    """Return which columns of readings with these names the length trees take, in order."""
+    return [number for number, name in enumerate(readings) if name.startswith(DOMAIN_PREFIX) or name == DIFFICULTY]
+
+
+def length_features(readings: Sequence[str]) -> tuple[str, ...]:
+    """Name the columns of `length_rows`, in order, for a text graph that reads these."""
+    return (*REQUEST_FEATURES, *(readings[column] for column in length_columns(readings)), *TRAIT_FEATURES)
 
 
 def text_measures(text: str) -> tuple[int, int, int]:
@@ -88,7 +100,7 @@ def length_rows(requests: Floats, readings: Floats, traits: Floats) -> NDArray[n
 
     Args:
         requests: (n, 7), from `request_rows`.
-        readings: (n, domains + 1), what the text graph read: a probability for each domain, and the difficulty.
+        readings: (n, `length_columns`), what the text graph read, of it what the trees take.
         traits: (n, 3), `TRAIT_FEATURES` of the model.
 
     Returns:

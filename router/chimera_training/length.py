@@ -65,15 +65,15 @@ class LengthModel:
     traits: Floats
 
 
-def fit_lengths(examples: Examples, readings: Floats, ability: Floats) -> LengthModel:
+def fit_lengths(examples: Examples, readings: Floats, ability: Floats, training: Mask) -> LengthModel:
     """Fit on the training tasks.
 
     Args:
         examples: Recorded rows.
-        readings: (tasks, domains + 1) what the text heads read.
+        readings: (tasks, `features.length_columns`) what the text heads read.
         ability: (models,) in logits over the average model.
+        training: (tasks,) those to fit on.
     """
-    training = examples.tasks.training
     calls = examples.calls.of(training)
     traits = np.column_stack([ability, *_verbosity(calls, len(ability))])
     rows = call_rows(examples, calls, readings, traits, noise=PROMPT_NOISE)

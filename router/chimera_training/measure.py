@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
+from chimera_training.bundle import TrainedModel
 from chimera_training.evaluate import length_figures
 from chimera_training.examples import Examples, Mask
 from chimera_training.features import Floats
@@ -53,21 +54,26 @@ class Predicted:
     """What a bundle made of the examples.
 
     Attributes:
+        readings: (tasks, readings) what was read.
         confidence: (tasks, models) chance of a right answer.
         tokens: (3, calls) of this call, of the rest of the workflow, of the rest at the .9 quantile.
     """
 
+    readings: Floats
     confidence: Floats
     tokens: Floats
 
 
-def measure(examples: Examples, predicted: Predicted, pools: Sequence[Pool]) -> Measurement:
+def measure(
+    examples: Examples, predicted: Predicted, pools: Sequence[Pool], models: Sequence[TrainedModel]
+) -> Measurement:
     """Return the figures of these predictions.
 
     Args:
         examples: What came true.
         predicted: In the order of the examples.
         pools: Of models and task sets that the examples hold.
+        models: Of the bundle.
 
     Raises:
         DataError: No task was answered by all models of a pool.
@@ -75,7 +81,7 @@ def measure(examples: Examples, predicted: Predicted, pools: Sequence[Pool]) -> 
     calls, tokens = examples.calls, predicted.tokens
     stage = _Lengths(calls.stage_tokens, tokens[0], calls.remaining_tokens <= tokens[2])
     remaining = _Lengths(calls.remaining_tokens, tokens[1], calls.remaining_tokens <= tokens[2])
-    placed = {pool.name: unseen_figures(pool, examples, predicted.confidence) for pool in pools}
+    placed = {pool.name: unseen_figures(pool, examples, predicted.readings, models) for pool in pools}
     return Measurement(
         confidence={pool.name: pool_figures(pool, examples, predicted.confidence) for pool in pools},
         unseen_model={name: figures for name, figures in placed.items() if figures is not None},

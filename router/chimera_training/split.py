@@ -5,6 +5,7 @@ Whoever measures a bundle, or replays workflows through it, takes held-out tasks
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -15,6 +16,31 @@ HELD_OUT_SHARE = 0.3
 
 # Characters: below this, one text beginning another ("Hello") says nothing about the two being one task.
 SHORTEST_TWIN = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Two sides of some tasks; one may be on neither.
+
+    Attributes:
+        training: (tasks,) to fit on.
+        held_out: (tasks,) to measure on.
+    """
+
+    training: NDArray[np.bool_]
+    held_out: NDArray[np.bool_]
+
+
+def split(ids: Sequence[str], texts: Sequence[str], *, share: float = HELD_OUT_SHARE) -> Split:
+    """Put every task on its side; one that repeats a held-out task under another id is on neither.
+
+    Args:
+        ids: Of the tasks.
+        texts: Their texts.
+        share: Of the tasks to hold out, 0 to 1.
+    """
+    held = np.array([held_out(task_id, share=share) for task_id in ids], dtype=np.bool_)
+    return Split(training=~held & ~leaks(texts, held), held_out=held)
 
 
 def held_out(task_id: str, *, share: float = HELD_OUT_SHARE) -> bool:

@@ -43,13 +43,12 @@ def _serialised(model: ModelProto) -> bytes:
     return content
 
 
-def test_a_text_is_read_by_every_model_of_the_bundle() -> None:
-    """Confidences are chances; domains are chances that add up to 1; difficulty stands last."""
-    confidence, readings = Graphs(BUNDLE).read(["write a function", ""])
+def test_a_text_is_read_as_the_manifest_promises() -> None:
+    """A column for each name; domains are chances that add up to 1; difficulty stands last."""
+    readings = Graphs(BUNDLE).read(["write a function", ""])
 
-    assert confidence.shape == (2, len(BUNDLE.manifest.models))
-    assert ((confidence >= 0) & (confidence <= 1)).all()
-    assert readings.shape == (2, len(BUNDLE.manifest.domains) + 1)
+    assert readings.shape == (2, len(BUNDLE.manifest.readings))
+    assert BUNDLE.manifest.readings[-1] == "difficulty"
     assert readings[:, :-1].sum(axis=1) == pytest.approx([1.0, 1.0], abs=1e-4)
 
 
@@ -57,9 +56,9 @@ def test_a_batch_reads_like_its_texts_one_by_one() -> None:
     """Padding to the longest text changes nothing."""
     graphs, texts = Graphs(BUNDLE), ["sort a list", "x " * 300, "how many apples are left"]
 
-    together, _ = graphs.read(texts)
+    together = graphs.read(texts)
 
-    assert together == pytest.approx(np.vstack([graphs.read([text])[0] for text in texts]), abs=1e-6)
+    assert together == pytest.approx(np.vstack([graphs.read([text]) for text in texts]), abs=1e-6)
 
 
 def test_logarithms_come_back_as_tokens() -> None:
@@ -125,9 +124,9 @@ def test_an_output_of_another_name_is_refused() -> None:
         Graphs(with_graph(STAGE_TOKENS, constant(1.0, output="variable")))
 
 
-def test_confidences_for_another_number_of_models_are_refused() -> None:
-    """A manifest that lists fewer models than the graph answers for does not fit it."""
-    fewer = msgspec.structs.replace(BUNDLE.manifest, models=BUNDLE.manifest.models[:-1])
+def test_another_number_of_readings_is_refused() -> None:
+    """A manifest that names fewer readings than the graph gives does not fit it."""
+    fewer = msgspec.structs.replace(BUNDLE.manifest, readings=BUNDLE.manifest.readings[:-1])
 
-    with pytest.raises(BundleError, match=r"text\.onnx: its outputs must be `confidence` with \d+ columns"):
+    with pytest.raises(BundleError, match=r"text\.onnx: its outputs must be `readings` with \d+ columns"):
         Graphs(replace(BUNDLE, manifest=fewer))

@@ -156,18 +156,32 @@ async def mean_confidence(predictor: Predictor, tasks: list[Workflow], task_set:
     return {name: float(np.mean([answer.by_model[name].confidence for answer in answers])) for name in DEMO}
 
 
-async def test_a_model_that_nothing_matches_keeps_its_prior(told: Told) -> None:
-    """Lengths are those of the average model."""
-    predictor = told.open([*models("stranger", general_score=0.66), *models()])
+async def test_a_model_of_which_nothing_is_known_keeps_its_prior(told: Told) -> None:
+    """Even odds, whatever the text; lengths are those of the average model."""
+    predictor = told.open([*models("stranger"), *models()])
 
     prediction = (await predictor.predict(QUERY)).by_model["stranger"]
 
-    assert prediction.confidence == 0.66
+    assert prediction.confidence == 0.5
     assert prediction.remaining_tokens > 0
     await predictor.aclose()
 
 
-async def test_a_model_is_matched_by_its_description(told: Told) -> None:
+async def test_a_model_that_the_bundle_does_not_know_is_placed_by_its_description(told: Told) -> None:
+    """Confidence follows the text and the size, though nobody ever recorded the model."""
+    sizes = [*models("tiny", parameters_b=1), *models("huge", parameters_b=400)]
+    predictor = told.open(sizes)
+
+    easy = (await predictor.predict(Query(text="What is 2 + 3?", prompt_tokens=20))).by_model
+    hard = (await predictor.predict(QUERY)).by_model
+
+    assert 0.0 < easy["tiny"].confidence < easy["huge"].confidence < 1.0
+    assert easy["tiny"].confidence != hard["tiny"].confidence
+    assert easy["tiny"].stage_tokens > 0
+    await predictor.aclose()
+
+
+async def test_a_model_is_known_by_the_name_it_was_recorded_under(told: Told) -> None:
     """Another name, the same predictions as the model it was recorded as."""
     predictor = told.open([*models("mine", trained_as=DEMO[0]), *models(DEMO[0])])
 

@@ -1,13 +1,12 @@
 """Reads a bundle's folder and lets nothing in that breaks a rule; `chimera_training.bundle` says what it holds."""
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from chimera_router.errors import BundleError
-from chimera_training.bundle import MANIFEST, Manifest, ManifestError, decode
+from chimera_training.bundle import MANIFEST, Manifest, ManifestError, decode, digest
 from chimera_training.features import HEAD_CHARACTERS, TAIL_CHARACTERS
 
 # Bytes of one file. A graph with ModernBERT-large inside has 1.6 GB; what is larger would be read whole for nothing.
@@ -49,21 +48,21 @@ def read_bundle(folder: Path, *, sha256: str = "") -> Bundle:
         BundleError: A file is missing, has another digest, or breaks a rule of the format.
     """
     text = _read(folder / MANIFEST)
-    if sha256 and _digest(text) != sha256.lower():
-        raise BundleError(f"{folder / MANIFEST}: its sha256 must be {sha256}, but is {_digest(text)}")
+    if sha256 and digest(text) != sha256.lower():
+        raise BundleError(f"{folder / MANIFEST}: its sha256 must be {sha256}, but is {digest(text)}")
     try:
         manifest = decode(text)
     except ManifestError as broken:
         raise BundleError(f"{folder / MANIFEST}: {broken}") from None
     _check_text_settings(folder, manifest)
-    graphs = {name: _graph(folder / name, digest) for name, digest in manifest.files.items()}
+    graphs = {name: _graph(folder / name, sha256) for name, sha256 in manifest.files.items()}
     return Bundle(folder, manifest, graphs)
 
 
-def _graph(path: Path, digest: str) -> bytes:
+def _graph(path: Path, sha256: str) -> bytes:
     content = _read(path)
-    if _digest(content) != digest:
-        raise BundleError(f"{path}: its sha256 must be {digest} as {MANIFEST} says, but is {_digest(content)}")
+    if digest(content) != sha256:
+        raise BundleError(f"{path}: its sha256 must be {sha256} as {MANIFEST} says, but is {digest(content)}")
     if _EXTERNAL_DATA.search(content):
         raise BundleError(f"{path}: a graph must hold its weights itself, not name another file")
     return content
@@ -86,7 +85,3 @@ def _check_text_settings(folder: Path, manifest: Manifest) -> None:
         raise BundleError(
             f"{folder / MANIFEST}: `features` must keep {HEAD_CHARACTERS} and {TAIL_CHARACTERS} characters of a text"
         )
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from chimera_router.errors import BundleError
 from chimera_router.prediction.bundle import Bundle
 from chimera_training.bundle import (
-    CONFIDENCE_OUTPUT,
     LENGTH_INPUT,
     LENGTH_OUTPUT,
     READINGS_OUTPUT,
@@ -39,28 +38,25 @@ class Graphs:
 
     def __init__(self, bundle: Bundle) -> None:
         manifest = bundle.manifest
-        models, domains, columns = len(manifest.models), len(manifest.domains), len(manifest.features.length)
-        outputs = {CONFIDENCE_OUTPUT: models, READINGS_OUTPUT: domains + 1}
-        self._text = _session(bundle, TEXT, inputs={TEXT_INPUT: 1}, outputs=outputs)
+        columns = len(manifest.features.length)
+        self._text = _session(bundle, TEXT, inputs={TEXT_INPUT: 1}, outputs={READINGS_OUTPUT: len(manifest.readings)})
         self._trees = [
             _session(bundle, name, inputs={LENGTH_INPUT: columns}, outputs={LENGTH_OUTPUT: 1})
             for name in (STAGE_TOKENS, REMAINING_TOKENS, REMAINING_TOKENS_HIGH)
         ]
         self._shifts = np.array([[0.0], [0.0], [manifest.features.high_shift]])
 
-    def read(self, texts: Sequence[str]) -> tuple[Floats, Floats]:
+    def read(self, texts: Sequence[str]) -> Floats:
         """Run the text graph over n normalised texts.
 
         Returns:
-            Confidences (n, models of the bundle), 0 to 1; and readings (n, domains + 1): a probability for each domain,
-            and the difficulty.
+            (n, readings), in the order of the manifest.
 
         Raises:
             ValueError: The graph answered with something that is not a number.
         """
         column = np.array(texts, dtype=object).reshape(-1, 1)
-        confidence, readings = self._text.run([CONFIDENCE_OUTPUT, READINGS_OUTPUT], {TEXT_INPUT: column})
-        return _finite(confidence).clip(0.0, 1.0), _finite(readings)
+        return _finite(self._text.run([READINGS_OUTPUT], {TEXT_INPUT: column})[0])
 
     def lengths(self, rows: NDArray[np.float32]) -> Floats:
         """Run the trees over n rows of `features.length_rows`.

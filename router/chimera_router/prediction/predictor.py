@@ -12,11 +12,19 @@ from chimera_router.prediction.batching import Batcher, QueueFullError
 from chimera_router.prediction.bundle import Bundle, default_bundle, read_bundle
 from chimera_router.prediction.correction import Corrections
 from chimera_router.prediction.heuristic import HeuristicPredictor, prior_confidence
-from chimera_router.prediction.matching import match
+from chimera_router.prediction.matching import stand
 from chimera_router.prediction.onnx import Graphs
 from chimera_router.prediction.port import Judgement, Observation, Predictor, Query
 from chimera_router.scheduling.types import Model, ModelPrediction, Predictions, PredictionSource
-from chimera_training.features import Floats, length_rows_of_all, normalise, request_rows, text_measures
+from chimera_training.features import (
+    Floats,
+    length_columns,
+    length_rows_of_all,
+    normalise,
+    request_rows,
+    text_measures,
+)
+from chimera_training.heads import confidence
 
 # Seconds. A batch of 16 takes about 5 ms on one busy core; ten times that means the machine is stuck, and a decision
 # from medians now is worth more than one from the bundle later.
@@ -101,37 +109,39 @@ class _Answers:
     """Turns queries into predictions: features, graphs, one prediction for each model. Runs in the batcher's thread."""
 
     def __init__(self, models: Sequence[Model], bundle: Bundle, corrections: Corrections) -> None:
-        trained = bundle.manifest.models
-        matches = [match(model, trained) for model in models]
+        readings = bundle.manifest.readings
+        stands = [stand(model, bundle.manifest.models) for model in models]
         self._graphs = Graphs(bundle)
+        self._length_columns = length_columns(readings)
         self._corrections = corrections
         self._names = [model.name for model in models]
-        self._matched = np.array([column is not None for column in matches])
-        self._columns = np.array([column or 0 for column in matches])
+        self._stands = np.array([each is not None for each in stands])
+        self._heads = np.column_stack([np.zeros(len(readings)) if each is None else each.head for each in stands])
         self._priors = np.array([prior_confidence(model) for model in models])
-        self._traits = np.array([_AVERAGE if column is None else trained[column].traits() for column in matches])
+        self._traits = np.array([_AVERAGE if each is None else each.traits for each in stands])
 
     def batch(self, queries: Sequence[Query]) -> list[Predictions]:
         texts = [normalise(query.text) for query in queries]
-        trained, readings = self._graphs.read(texts)
-        # A model that nothing matched keeps its prior.
-        confidence = np.where(self._matched, trained[:, self._columns], self._priors)
+        readings = self._graphs.read(texts)
+        # A model of which nothing is known keeps its prior.
+        chances = np.where(self._stands, confidence(readings, self._heads), self._priors)
         known = np.array([_known(query) for query in queries], dtype=np.float64)
         measures = np.array([text_measures(text) for text in texts], dtype=np.float64)
-        tokens = self._graphs.lengths(length_rows_of_all(request_rows(known, measures), readings, self._traits))
+        taken = readings[:, self._length_columns]
+        tokens = self._graphs.lengths(length_rows_of_all(request_rows(known, measures), taken, self._traits))
         factors, logits = self._corrections.of(self._names)
         tokens = _in_order(tokens.reshape(3, len(queries), -1) * factors, queries)
-        return self._predictions(_shifted(confidence, logits), tokens, (factors, logits))
+        return self._predictions(_shifted(chances, logits), tokens, (factors, logits))
 
     def _predictions(
-        self, confidence: Floats, tokens: Floats, corrections: tuple[list[float], list[float]]
+        self, chances: Floats, tokens: Floats, corrections: tuple[list[float], list[float]]
     ) -> list[Predictions]:
         return [
             Predictions(
                 by_model={name: _prediction(*row) for name, *row in zip(self._names, *rows, *corrections, strict=True)},
                 source=PredictionSource.BUNDLE,
             )
-            for rows in zip(confidence.tolist(), *tokens.tolist(), strict=True)
+            for rows in zip(chances.tolist(), *tokens.tolist(), strict=True)
         ]
 
 

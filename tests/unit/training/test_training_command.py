@@ -21,6 +21,24 @@ def test_it_prints_the_figures_and_names_the_bundle(small_recordings: Path, tmp_
     assert (tmp_path / "bundle" / "bundle.json").exists()
 
 
+def test_it_says_whose_figures_they_are(small_recordings: Path, tmp_path: Path) -> None:
+    """The bundle's own, or those of a fit that had not seen all tasks."""
+    options = ["train", "--data", str(small_recordings), "--out", str(tmp_path / "bundle")]
+
+    every, some = (runner.invoke(app, [*options, *more]).stdout for more in ([], ["--held-out", "0.4"]))
+
+    assert "figures are of an earlier fit, on 30% of the tasks that it had not seen" in every
+    assert "figures are of 40% of the tasks, held out" in some
+
+
+@pytest.mark.parametrize("share", ["-0.1", "0.95", "nan", "x"])
+def test_a_share_out_of_range_is_refused(small_recordings: Path, tmp_path: Path, share: str) -> None:
+    """Between 0 and 0.9."""
+    options = ["train", "--data", str(small_recordings), "--out", str(tmp_path / "bundle")]
+
+    assert runner.invoke(app, [*options, "--held-out", share]).exit_code == 2
+
+
 def test_json_is_the_manifest(small_recordings: Path, tmp_path: Path) -> None:
     """What is printed is what was written."""
     out = tmp_path / "bundle"

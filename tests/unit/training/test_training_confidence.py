@@ -2,12 +2,13 @@ import numpy as np
 import pytest
 from recordings import prompt_rows
 
-from chimera_training.abilities import sigmoid
 from chimera_training.confidence import ConfidenceModel, fit_confidence
 from chimera_training.encoder import TfidfEncoder, fit_tfidf
-from chimera_training.examples import Examples, examples
-from chimera_training.features import Floats, normalise
+from chimera_training.examples import Examples, Mask, examples
+from chimera_training.features import Floats, normalise, reading_names
+from chimera_training.heads import sigmoid
 from chimera_training.reading import LabelledTexts, fit_heads, read_unseen
+from chimera_training.split import Split, held_out
 
 
 @pytest.fixture(scope="module")
@@ -16,13 +17,17 @@ def encoder(small_examples: Examples) -> TfidfEncoder:
 
 
 @pytest.fixture(scope="module")
-def fitted(small_examples: Examples, encoder: TfidfEncoder) -> tuple[ConfidenceModel, Floats]:
-    return fit_confidence(small_examples, encoder)
+def fitted(small_examples: Examples, small_split: Split, encoder: TfidfEncoder) -> tuple[ConfidenceModel, Floats]:
+    return fit_confidence(small_examples, encoder, small_split.training)
+
+
+def _held_out(examples: Examples) -> Mask:
+    return np.array([held_out(name) for name in examples.tasks.ids])
 
 
 def confidence_of(fitted: tuple[ConfidenceModel, Floats], examples: Examples, model: str, domain: str) -> Floats:
     """Return the confidences of one model in the held-out tasks of one domain."""
-    chosen = examples.tasks.held_out & (examples.tasks.domain == examples.domains.index(domain))
+    chosen = _held_out(examples) & (examples.tasks.domain == examples.domains.index(domain))
     confidences: Floats = fitted[0].confidence(fitted[1])[chosen, examples.models.index(model)]
     return confidences
 
@@ -41,7 +46,7 @@ def test_difficulty_is_read_from_the_words(fitted: tuple[ConfidenceModel, Floats
     """The word that stands in hard tasks makes an unseen task look harder than the one in easy tasks."""
     tasks = small_examples.tasks
     hard = np.array(["tricky" in text for text in tasks.texts])
-    sums = tasks.held_out & (tasks.domain == small_examples.domains.index("sums"))
+    sums = _held_out(small_examples) & (tasks.domain == small_examples.domains.index("sums"))
 
     difficulty = fitted[1][:, -1]
 
@@ -67,7 +72,7 @@ def test_a_model_never_recorded_in_a_domain_is_placed_by_its_answers_elsewhere(e
     ]
     small = examples([*rows, *other], [])
 
-    model, _ = fit_confidence(small, encoder)
+    model, _ = fit_confidence(small, encoder, np.ones(len(small.tasks.ids), dtype=np.bool_))
 
     in_other = model.abilities[small.domains.index("other")]
     assert in_other[small.models.index("Big-70B-Chat")] > in_other[small.models.index("Small-7B-Chat")]
@@ -82,7 +87,7 @@ def test_general_scores_are_chances_and_abilities_centre_on_zero(fitted: tuple[C
 
 
 def test_training_tasks_are_read_by_heads_that_have_not_seen_them(
-    small_examples: Examples, encoder: TfidfEncoder
+    small_examples: Examples, small_split: Split, encoder: TfidfEncoder
 ) -> None:
     """Changing what a task was like changes nothing in how that task itself is read."""
     tasks = small_examples.tasks
@@ -94,8 +99,8 @@ def test_training_tasks_are_read_by_heads_that_have_not_seen_them(
         answers=np.ones(len(tasks.ids), dtype=np.int64),
         domains=2,
     )
-    heads = fit_heads(texts.of(tasks.training))
-    number = int(np.flatnonzero(tasks.training)[0])
+    heads = fit_heads(texts.of(small_split.training))
+    number = int(np.flatnonzero(small_split.training)[0])
     changed = LabelledTexts(
         vectors=vectors,
         domain=tasks.domain,
@@ -104,8 +109,8 @@ def test_training_tasks_are_read_by_heads_that_have_not_seen_them(
         domains=2,
     )
 
-    before = read_unseen(texts, heads, tasks.ids, tasks.training)[number]
-    after = read_unseen(changed, heads, tasks.ids, tasks.training)[number]
+    before = read_unseen(texts, heads, tasks.ids, small_split.training)[number]
+    after = read_unseen(changed, heads, tasks.ids, small_split.training)[number]
 
     assert after == pytest.approx(before)
 
@@ -141,7 +146,11 @@ def test_confidence_is_the_formula() -> None:
         )
     )
     model = ConfidenceModel(
-        heads=heads, abilities=np.array([[1.0], [-2.0]]), ability=np.zeros(1), general_score=np.full(1, 0.5)
+        heads=heads,
+        readings=reading_names(["only"]),
+        abilities=np.array([[1.0], [-2.0]]),
+        ability=np.zeros(1),
+        general_score=np.full(1, 0.5),
     )
 
     assert model.confidence(np.array([[1.0, 0.25]])) == pytest.approx(sigmoid(np.array([[1.0 - 0.5]])))

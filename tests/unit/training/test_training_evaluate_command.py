@@ -32,7 +32,7 @@ TOKEN_KEYS = {"spearman", "kendall", "mae", "coverage90", "n"}
 @pytest.fixture(scope="module")
 def small_bundle(small_recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("bundles") / "small"
-    train(small_recordings, out)
+    train(small_recordings, out, held_out_share=0.3)
     return out
 
 
@@ -120,6 +120,19 @@ def test_figures_equal_those_that_training_measured(small_bundle: Path, small_re
     for name in ("code", "sums"):
         assert figures["confidence"][name]["brier"] == pytest.approx(by_set[name]["brier"], abs=2e-4)
         assert figures["confidence"][name]["auc_mean"] == pytest.approx(by_set[name]["auc"], abs=2e-4)
+
+
+def test_a_bundle_of_all_tasks_is_measured_on_all_and_warned_of(small_recordings: Path, tmp_path: Path) -> None:
+    """On its own data the figures show memory, and a line says so; on other data there is nothing to say."""
+    train(small_recordings, tmp_path / "bundle")
+    other = write_recordings(tmp_path / "other", prompts=prompt_rows(50), workflows=workflow_rows(50))
+
+    own, others = (evaluate("--bundle", tmp_path / "bundle", "--data", data) for data in (small_recordings, other))
+
+    assert "warning: the bundle was trained on all tasks of this very data" in own.stderr
+    assert "120 tasks: all" in own.stdout
+    assert "warning" not in others.stderr
+    assert "100 tasks: all" in others.stdout
 
 
 def test_pools_come_from_a_file(small_bundle: Path, small_recordings: Path, tmp_path: Path) -> None:

@@ -1,12 +1,11 @@
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from recordings import MODELS, prompt_rows, workflow_rows
 
 from chimera_training.data import DataError
 from chimera_training.examples import Examples, examples
-from chimera_training.split import held_out
+from chimera_training.split import Split
 
 
 def test_every_answer_and_every_workflow_is_one_outcome(small_examples: Examples) -> None:
@@ -34,17 +33,9 @@ def test_a_call_knows_what_came_before_it_and_nothing_else() -> None:
     assert calls.remaining_tokens[:3].tolist() == [360, 210, 90]
 
 
-def test_tasks_fall_on_the_side_their_id_says(small_examples: Examples) -> None:
-    """The split is that of the ids."""
-    tasks = small_examples.tasks
-
-    assert tasks.held_out.tolist() == [held_out(task_id) for task_id in tasks.ids]
-    assert not (tasks.training & tasks.held_out).any()
-
-
-def test_choosing_tasks_keeps_their_rows_together(small_examples: Examples) -> None:
+def test_choosing_tasks_keeps_their_rows_together(small_examples: Examples, small_split: Split) -> None:
     """`of` keeps exactly the rows of the marked tasks."""
-    chosen = small_examples.tasks.held_out
+    chosen = small_split.held_out
 
     outcomes, calls = small_examples.outcomes.of(chosen), small_examples.calls.of(chosen)
 
@@ -53,27 +44,26 @@ def test_choosing_tasks_keeps_their_rows_together(small_examples: Examples) -> N
     assert len(outcomes.task) == len(MODELS) * chosen.sum()
 
 
-def test_a_task_in_other_words_is_another_task_of_the_same_side() -> None:
-    """Dialogues begin differently in every trial; the id alone decides the side."""
-    rows = [row for number in range(3) for row in _reworded(number)]
-
-    tasks = examples(rows, []).tasks
-
-    assert len(tasks.ids) == 180
-    assert all(
-        len({held for i, held in zip(tasks.ids, tasks.held_out, strict=True) if i == name}) == 1 for name in tasks.ids
-    )
-
-
-def _reworded(number: int) -> list:  # type: ignore[type-arg]
-    return [replace(row, text=f"{row.text} trial {number}") for row in prompt_rows()]
-
-
 def test_the_one_turn_repeats_of_agent_tasks_are_left_out() -> None:
     """A text cannot tell whether one turn or five are allowed."""
     repeats = [replace(row, task_set="mint-1turn") for row in prompt_rows()]
 
     assert examples(repeats, workflow_rows()).domains == ("code",)
+
+
+def test_a_task_in_other_words_is_another_task() -> None:
+    """Dialogues begin differently in every trial."""
+    rows = [replace(row, text=f"{row.text} trial {number}") for number in range(3) for row in prompt_rows()]
+
+    assert len(examples(rows, []).tasks.ids) == 180
+
+
+def test_outcomes_of_one_model_are_its_own(small_examples: Examples) -> None:
+    """`by` keeps exactly its rows."""
+    own = small_examples.outcomes.by(1)
+
+    assert (own.model == 1).all()
+    assert len(own.task) == 120
 
 
 def test_too_few_tasks_are_refused() -> None:
@@ -86,15 +76,3 @@ def test_no_rows_are_refused() -> None:
     """Empty files are data errors, not crashes."""
     with pytest.raises(DataError, match="20 tasks or more"):
         examples([], [])
-
-
-def test_borrowed_tasks_are_on_neither_side() -> None:
-    """A training task with the text of a held-out one is left out of training."""
-    rows = prompt_rows()
-    borrowed = [replace(row, prompt_id=f"copy-{row.prompt_id}") for row in rows]
-
-    tasks = examples([*rows, *borrowed], []).tasks
-
-    for text in set(tasks.texts):
-        same = np.array([other == text for other in tasks.texts])
-        assert not (tasks.held_out[same].any() and tasks.training[same].any())

@@ -8,63 +8,68 @@ from manifests import manifest
 from onnx import load_from_string
 
 from chimera_training.bundle import (
-    CONFIDENCE_OUTPUT,
     GRAPHS,
     LENGTH_INPUT,
     LENGTH_OUTPUT,
     MANIFEST,
+    READINGS_OUTPUT,
     REMAINING_TOKENS,
     REMAINING_TOKENS_HIGH,
     STAGE_TOKENS,
     TEXT,
     TEXT_INPUT,
     decode,
+    digest,
 )
-from chimera_training.confidence import ConfidenceModel, fit_confidence
-from chimera_training.encoder import TfidfEncoder, fit_tfidf
 from chimera_training.examples import Examples
-from chimera_training.export import ExportError, check_target, digest, export_graphs, tree_graph, write_bundle
+from chimera_training.export import ExportError, check_target, export_graphs, tree_graph, write_bundle
 from chimera_training.features import Floats
-from chimera_training.length import LengthModel, call_rows, fit_lengths
+from chimera_training.fitting import Predictors, fit
+from chimera_training.length import call_rows
 
-Fitted = tuple[TfidfEncoder, ConfidenceModel, LengthModel, Floats]
+Fitted = tuple[Predictors, Floats]
 
 
 @pytest.fixture(scope="module")
 def fitted(small_examples: Examples) -> Fitted:
-    encoder = fit_tfidf(small_examples.tasks.texts)
-    confidence, readings = fit_confidence(small_examples, encoder)
-    lengths = fit_lengths(small_examples, readings, confidence.ability)
-    return encoder, confidence, lengths, call_rows(small_examples, small_examples.calls, readings, lengths.traits)
+    fitted = fit(small_examples, np.ones(len(small_examples.tasks.ids), dtype=np.bool_))
+    return fitted, call_rows(small_examples, small_examples.calls, fitted.length_readings, fitted.lengths.traits)
+
+
+def exported(fitted: Fitted, examples: Examples) -> dict[str, bytes]:
+    predictors, rows = fitted
+    heads, texts = predictors.confidence.heads, examples.tasks.texts
+    return export_graphs(predictors.encoder, heads, predictors.lengths, texts=texts, rows=rows)
 
 
 @pytest.fixture(scope="module")
 def graphs(fitted: Fitted, small_examples: Examples) -> dict[str, bytes]:
-    encoder, confidence, lengths, rows = fitted
-    return export_graphs(encoder, confidence, lengths, texts=small_examples.tasks.texts, rows=rows)
+    return exported(fitted, small_examples)
 
 
 def session(graph: bytes) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
 
 
-def test_the_text_graph_gives_the_confidences_of_its_source(
+def test_the_text_graph_reads_like_its_source(
     graphs: dict[str, bytes], fitted: Fitted, small_examples: Examples
 ) -> None:
-    """Every text, every model, to single precision."""
-    encoder, confidence, _, _ = fitted
+    """Every text, every reading, to single precision; and so every model's confidence."""
+    predictors, _ = fitted
     texts = np.array(small_examples.tasks.texts, dtype=object)[:, None]
 
-    (answers,) = session(graphs[TEXT]).run([CONFIDENCE_OUTPUT], {TEXT_INPUT: texts})
+    (answers,) = session(graphs[TEXT]).run([READINGS_OUTPUT], {TEXT_INPUT: texts})
 
-    readings = confidence.heads.read(encoder.encode(small_examples.tasks.texts))
-    assert answers == pytest.approx(confidence.confidence(readings), abs=1e-5)
+    confidence = predictors.confidence
+    readings = confidence.heads.read(predictors.encoder.encode(small_examples.tasks.texts))
+    assert answers == pytest.approx(readings, abs=1e-5)
+    assert confidence.confidence(answers) == pytest.approx(confidence.confidence(readings), abs=1e-5)
 
 
 @pytest.mark.parametrize("name", [STAGE_TOKENS, REMAINING_TOKENS, REMAINING_TOKENS_HIGH])
 def test_exported_trees_answer_like_their_source(graphs: dict[str, bytes], fitted: Fitted, name: str) -> None:
     """Every recorded call and made-up ones in between: on the grid no threshold is rounded to the wrong side."""
-    _, _, lengths, rows = fitted
+    rows, lengths = fitted[1], fitted[0].lengths
     source = {STAGE_TOKENS: lengths.stage, REMAINING_TOKENS: lengths.remaining}.get(name, lengths.remaining_high)
     generator = np.random.default_rng(0)
     mixed = np.column_stack([generator.choice(column, 4000) for column in rows.T]).astype(np.float32)
@@ -91,9 +96,7 @@ def test_equal_predictors_export_to_equal_bytes(
     graphs: dict[str, bytes], fitted: Fitted, small_examples: Examples
 ) -> None:
     """A digest names a bundle, so exporting twice must give one digest."""
-    encoder, confidence, lengths, rows = fitted
-
-    again = export_graphs(encoder, confidence, lengths, texts=small_examples.tasks.texts, rows=rows)
+    again = exported(fitted, small_examples)
 
     assert {name: digest(content) for name, content in again.items()} == {
         name: digest(content) for name, content in graphs.items()
@@ -111,20 +114,20 @@ def test_a_graph_that_answers_otherwise_is_never_written(
     fitted: Fitted, small_examples: Examples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An exporter that fails silently is found out before the bundle is written."""
-    encoder, confidence, lengths, rows = fitted
-    monkeypatch.setattr("chimera_training.export.tree_graph", lambda _: tree_graph(lengths.remaining))
+    monkeypatch.setattr("chimera_training.export.tree_graph", lambda _: tree_graph(fitted[0].lengths.remaining))
 
     with pytest.raises(ExportError, match=r"stage_tokens\.onnx: output `log_tokens` differs"):
-        export_graphs(encoder, confidence, lengths, texts=small_examples.tasks.texts, rows=rows)
+        exported(fitted, small_examples)
 
 
 def test_predictors_that_answer_no_number_are_never_written(fitted: Fitted, small_examples: Examples) -> None:
     """NaN differs from everything, itself included."""
-    encoder, confidence, lengths, rows = fitted
-    broken = replace(confidence, abilities=confidence.abilities * np.nan)
+    predictors, rows = fitted
+    heads = predictors.confidence.heads
+    broken = replace(predictors.confidence, heads=replace(heads, weights=heads.weights * np.nan))
 
-    with pytest.raises(ExportError, match=r"text\.onnx: output `confidence` differs"):
-        export_graphs(encoder, broken, lengths, texts=small_examples.tasks.texts, rows=rows)
+    with pytest.raises(ExportError, match=r"text\.onnx: output `readings` differs"):
+        exported((replace(predictors, confidence=broken), rows), small_examples)
 
 
 def test_a_bundle_is_a_folder_with_manifest_and_graphs(tmp_path: Path, graphs: dict[str, bytes]) -> None:

@@ -10,10 +10,12 @@ from chimera_training.features import (
     REQUEST_FEATURES,
     TAIL_CHARACTERS,
     TRAIT_FEATURES,
+    length_columns,
     length_features,
     length_rows,
     length_rows_of_all,
     normalise,
+    reading_names,
     request_rows,
     text_measures,
 )
@@ -69,7 +71,18 @@ def test_names_and_columns_agree() -> None:
     """There is one name for each column of the trees' input."""
     rows = length_rows(request_rows(KNOWN, MEASURES), np.zeros((1, 3)), np.zeros((1, len(TRAIT_FEATURES))))
 
-    assert rows.shape == (1, len(length_features(["code", "sums"])))
+    assert rows.shape == (1, len(length_features(reading_names(["code", "sums"]))))
+
+
+def test_lengths_take_the_readings_that_they_know() -> None:
+    """By name: readings that are added later change nothing in the trees' input."""
+    plain = reading_names(["code", "sums"])
+    more = ("domain:code", "latent:0", "domain:sums", "difficulty", "latent:1")
+
+    assert plain == ("domain:code", "domain:sums", "difficulty")
+    assert length_columns(plain) == [0, 1, 2]
+    assert length_columns(more) == [0, 2, 3]
+    assert length_features(more) == length_features(plain)
 
 
 def test_every_request_meets_every_model_requests_first() -> None:

@@ -4,6 +4,7 @@ import pytest
 from chimera_training.examples import Examples
 from chimera_training.features import TRAIT_FEATURES, Floats
 from chimera_training.length import LengthModel, call_rows, effects, fit_lengths
+from chimera_training.split import Split
 
 BIG, CODER, SMALL = range(3)  # models of the recordings, sorted by name
 
@@ -17,8 +18,8 @@ def readings(small_examples: Examples) -> Floats:
 
 
 @pytest.fixture(scope="module")
-def fitted(small_examples: Examples, readings: Floats) -> LengthModel:
-    return fit_lengths(small_examples, readings, np.array([1.0, 0.5, -1.5]))
+def fitted(small_examples: Examples, small_split: Split, readings: Floats) -> LengthModel:
+    return fit_lengths(small_examples, readings, np.array([1.0, 0.5, -1.5]), small_split.training)
 
 
 def test_effects_are_found_though_models_meet_different_groups() -> None:
@@ -60,10 +61,10 @@ def test_traits_tell_who_talks_more(fitted: LengthModel) -> None:
 
 
 def test_lengths_of_new_tasks_follow_what_was_recorded(
-    small_examples: Examples, readings: Floats, fitted: LengthModel
+    small_examples: Examples, small_split: Split, readings: Floats, fitted: LengthModel
 ) -> None:
     """Median predictions on held-out tasks are nearer to the truth than the mean of all is."""
-    calls = small_examples.calls.of(small_examples.tasks.held_out)
+    calls = small_examples.calls.of(small_split.held_out)
     rows = call_rows(small_examples, calls, readings, fitted.traits)
 
     predicted = np.expm1(fitted.remaining.predict(rows))
@@ -73,10 +74,10 @@ def test_lengths_of_new_tasks_follow_what_was_recorded(
 
 
 def test_the_high_quantile_covers_what_it_promises(
-    small_examples: Examples, readings: Floats, fitted: LengthModel
+    small_examples: Examples, small_split: Split, readings: Floats, fitted: LengthModel
 ) -> None:
     """Shifted, it lies at or above nine of ten new truths; few tasks, so loosely."""
-    calls = small_examples.calls.of(small_examples.tasks.held_out)
+    calls = small_examples.calls.of(small_split.held_out)
     rows = call_rows(small_examples, calls, readings, fitted.traits)
 
     high = fitted.remaining_high.predict(rows) + fitted.high_shift
@@ -84,9 +85,11 @@ def test_the_high_quantile_covers_what_it_promises(
     assert (np.log1p(calls.remaining_tokens) <= high + 1e-9).mean() > 0.8
 
 
-def test_equal_data_gives_equal_trees(small_examples: Examples, readings: Floats, fitted: LengthModel) -> None:
+def test_equal_data_gives_equal_trees(
+    small_examples: Examples, small_split: Split, readings: Floats, fitted: LengthModel
+) -> None:
     """Training is deterministic."""
-    again = fit_lengths(small_examples, readings, np.array([1.0, 0.5, -1.5]))
+    again = fit_lengths(small_examples, readings, np.array([1.0, 0.5, -1.5]), small_split.training)
 
     assert again.remaining.model_to_string() == fitted.remaining.model_to_string()
     assert again.high_shift == fitted.high_shift

@@ -54,7 +54,14 @@ def test_an_unknown_field_is_refused_by_name() -> None:
     [
         ("models", [], "at least one model"),
         ("files", {}, "`files` must name"),
-        ("domains", ["other"], "`features.length`"),
+        ("readings", ["domain:other", "latent", "difficulty"], "`features.length`"),
+        (
+            "readings",
+            ["difficulty"],
+            r"'Big-70B-Chat': `head` must have one number for each of the 1 `readings`, but has 3",
+        ),
+        ("readings", ["difficulty", "difficulty", "domain:code"], "none twice"),
+        ("readings", [], "at least one"),
         ("files", {"text.onnx": "abc"}, "files"),
     ],
 )
@@ -65,7 +72,7 @@ def test_a_manifest_that_contradicts_itself_is_refused(field: str, value: object
 
 
 def test_a_model_named_twice_is_refused() -> None:
-    """Columns of confidences are found by name."""
+    """Models are found by name."""
     models = json.loads(encode(manifest()))["models"]
 
     with pytest.raises(ManifestError, match="no name twice"):

@@ -7,6 +7,7 @@ from chimera_training.bundle import GRAPHS, MANIFEST, decode
 from chimera_training.data import PROMPT_OUTCOMES, WORKFLOW_TRACES, DataError, recorded_folder
 from chimera_training.export import ExportError
 from chimera_training.pipeline import STEPS, train
+from chimera_training.split import HELD_OUT_SHARE
 
 # Measured when the default bundle was made, less what the noise of 142 held-out agent tasks allows.
 LOWEST_AUC = 0.70
@@ -17,7 +18,7 @@ LARGEST_BUNDLE = 3 << 20  # bytes
 @pytest.fixture(scope="module")
 def bundle(small_recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("trained") / "bundle"
-    train(small_recordings, out)
+    train(small_recordings, out, held_out_share=0.3)
     return out
 
 
@@ -65,7 +66,7 @@ def test_the_manifest_holds_held_out_figures_of_every_task_set(bundle: Path) -> 
 
 def test_training_twice_gives_the_same_bytes(bundle: Path, small_recordings: Path, tmp_path: Path) -> None:
     """Bundles can be compared by digest."""
-    train(small_recordings, tmp_path / "again")
+    train(small_recordings, tmp_path / "again", held_out_share=0.3)
 
     for name in (MANIFEST, *GRAPHS):
         assert (tmp_path / "again" / name).read_bytes() == (bundle / name).read_bytes()
@@ -78,6 +79,26 @@ def test_every_step_is_announced_in_order(small_recordings: Path, tmp_path: Path
     train(small_recordings, tmp_path / "bundle", on_step=steps.append)
 
     assert tuple(steps) == STEPS
+
+
+def test_without_a_share_the_bundle_learns_from_every_task(
+    bundle: Path, small_recordings: Path, tmp_path: Path
+) -> None:
+    """Its figures stay those of an earlier fit, on tasks that this one had not seen."""
+    everything = train(small_recordings, tmp_path / "bundle")
+
+    held = decode((bundle / MANIFEST).read_bytes())
+    assert (everything.training.held_out_share, everything.training.tasks) == (0.0, 120)
+    assert (held.training.held_out_share, held.figures.held_out_share) == (0.3, 0.3)
+    assert everything.figures == held.figures
+    assert everything.models != held.models
+
+
+@pytest.mark.parametrize("share", [1e-9, 1.0])
+def test_a_share_that_leaves_a_side_empty_is_refused(small_recordings: Path, tmp_path: Path, share: float) -> None:
+    """There would be nothing to fit or to measure."""
+    with pytest.raises(DataError, match="there must be tasks on both sides"):
+        train(small_recordings, tmp_path / "bundle", held_out_share=share)
 
 
 def test_a_target_that_cannot_be_written_is_refused_before_any_work(tmp_path: Path) -> None:
@@ -103,6 +124,11 @@ def test_the_default_bundle_was_trained_on_the_data_in_the_package(default: Path
 
     for name, sha256 in training.files.items():
         assert hashlib.sha256((recorded_folder() / name).read_bytes()).hexdigest() == sha256
+
+
+def test_the_default_bundle_has_not_seen_what_the_demo_replays(default: Path) -> None:
+    """It is made with `--held-out 0.3`, the share that the demo's tasks come from."""
+    assert decode((default / MANIFEST).read_bytes()).training.held_out_share == HELD_OUT_SHARE
 
 
 def test_the_default_bundle_is_small(default: Path) -> None:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from chimera_training.split import HELD_OUT_SHARE, fold, held_out, leaks
+from chimera_training.split import HELD_OUT_SHARE, fold, held_out, leaks, split
 
 LONG = "a question that is long enough to be recognised when another benchmark borrows it"
 
@@ -62,3 +62,33 @@ def test_tasks_of_one_side_do_not_mark_each_other() -> None:
 def test_no_tasks_no_leaks() -> None:
     """Nothing in, nothing out."""
     assert leaks([], np.array([], dtype=np.bool_)).shape == (0,)
+
+
+def test_every_task_is_on_the_side_its_id_says() -> None:
+    """Of one id all texts, and none on both."""
+    ids = [f"task-{number % 50}" for number in range(100)]
+
+    sides = split(ids, [f"text {number}" for number in range(100)])
+
+    assert sides.held_out.tolist() == [held_out(task_id) for task_id in ids]
+    assert (sides.training == ~sides.held_out).all()
+
+
+def test_borrowed_tasks_are_on_neither_side() -> None:
+    """A training task with the text of a held-out one is left out of training."""
+    ids, texts = [f"task-{number}" for number in range(100)], [f"{LONG} {number // 2:02}" for number in range(100)]
+
+    sides = split(ids, texts)
+
+    for text in set(texts):
+        same = np.array([other == text for other in texts])
+        assert not (sides.held_out[same].any() and sides.training[same].any())
+    assert (~sides.held_out & ~sides.training).any()
+
+
+def test_holding_nothing_out_trains_on_all() -> None:
+    """Repeats too: there is nothing to keep them from."""
+    sides = split(["a", "b"], [LONG, LONG], share=0.0)
+
+    assert sides.training.all()
+    assert not sides.held_out.any()
