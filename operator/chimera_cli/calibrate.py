@@ -174,7 +174,12 @@ async def _ask(document: HeterogeneousModelPool | None, url: str | None, setting
                     console.print(note, markup=False, highlight=False)
                 bars.add_task("answers", completed=done, total=total)
 
-            return await ask_pool(address, described, settings, Told(start, lambda _: bars.advance(bar)))
+            try:
+                return await ask_pool(address, described, settings, Told(start, lambda _: bars.advance(bar)))
+            except asyncio.CancelledError:
+                bars.stop()
+                console.print("The answers so far are kept: the same command goes on from here", highlight=False)
+                raise
 
 
 def _fit(bundle: "Bundle", asked: Asked, out: Path) -> "Report":

@@ -1,8 +1,10 @@
 """An OpenAI server that knows the probes' answers and gives right ones as often as a test says."""
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +28,7 @@ class ProbedPool:
         name: Of the pool: listed before the models, as Chimera does. Empty lists models only.
         asked: Model and probe of each request, in order.
         pauses: What the client slept between attempts, if it sleeps by `sleep`.
+        together: Requests that wait for one another, so that as many have to be under way at once; 1 waits for none.
         most: Requests that were under way at once.
         fingerprint: `system_fingerprint` of its answers.
         finish: `finish_reason` of its answers.
@@ -40,9 +43,17 @@ class ProbedPool:
     pauses: list[float] = field(default_factory=list)
     fingerprint: str | None = None
     finish: str = "stop"
+    together: int = 1
+    most: int = 0
 
     def __post_init__(self) -> None:
+        self._under_way = 0
+        self._barrier = asyncio.Barrier(self.together)
         self._probes = {probe.prompt: probe for probe in read_probes()}
+
+    def hold(self) -> None:
+        """Answer nothing from now on."""
+        self.most, self._barrier = 0, asyncio.Barrier(1_000_000)
 
     async def sleep(self, seconds: float) -> None:
         self.pauses.append(seconds)
@@ -61,6 +72,10 @@ class ProbedPool:
         if body["model"] not in self.skills:
             return web.json_response({"error": {"message": "no such model"}}, status=404)
         probe = self._probes[body["messages"][-1]["content"]]
+        self._under_way += 1
+        self.most = max(self.most, self._under_way)
+        await self._barrier.wait()
+        self._under_way -= 1
         self.asked.append((body["model"], probe.id))
         return web.json_response(self._completion(body["model"], probe))
 
@@ -95,6 +110,29 @@ async def probed_pool(pool: ProbedPool) -> AsyncIterator[str]:
     application.router.add_post("/v1/chat/completions", pool.chat)
     async with TestServer(application, host="127.0.0.1") as server:
         yield f"http://127.0.0.1:{server.port}"
+
+
+@contextmanager
+def in_a_thread(pool: ProbedPool) -> Iterator[str]:
+    """Serve it beside a command that runs in this thread, and yield its address."""
+    loop, addresses, done = asyncio.new_event_loop(), list[str](), asyncio.Event()
+    ready = threading.Event()
+
+    async def serve() -> None:
+        async with probed_pool(pool) as url:
+            addresses.append(url)
+            ready.set()
+            await done.wait()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield addresses[0]
+    finally:
+        loop.call_soon_threadsafe(done.set)
+        thread.join()
+        loop.close()
 
 
 def always(chance: float) -> Chance:
