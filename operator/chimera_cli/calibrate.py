@@ -34,6 +34,8 @@ API_KEY = "CHIMERA_API_KEY"  # environment variable, where no other is named
 
 REHEARSAL_SPEED = 20.0  # times faster than real that simulated engines run: nobody waits for what they say
 
+BAR = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+
 FAILED, USAGE_ERROR = 1, 2
 
 
@@ -163,23 +165,25 @@ async def _address(document: HeterogeneousModelPool | None, url: str | None, *, 
 async def _ask(document: HeterogeneousModelPool | None, url: str | None, settings: Settings) -> Asked:
     """Ask under a progress bar, on standard error."""
     console = Console(stderr=True, soft_wrap=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     described = None if document is None else Member.of_pool(document)
-    async with _address(document, url, simulated=settings.simulated) as address:
-        with Progress(*columns, console=console) as bars:
-            bar = TaskID(0)  # of the only bar, once it is there
+    try:
+        async with _address(document, url, simulated=settings.simulated) as address:
+            with Progress(*BAR, console=console) as bars:
+                return await ask_pool(address, described, settings, _told(bars))
+    except asyncio.CancelledError:
+        console.print("The answers so far are kept: the same command goes on from here", highlight=False)
+        raise
 
-            def start(done: int, total: int, notes: Sequence[str]) -> None:
-                for note in notes:
-                    console.print(note, markup=False, highlight=False)
-                bars.add_task("answers", completed=done, total=total)
 
-            try:
-                return await ask_pool(address, described, settings, Told(start, lambda _: bars.advance(bar)))
-            except asyncio.CancelledError:
-                bars.stop()
-                console.print("The answers so far are kept: the same command goes on from here", highlight=False)
-                raise
+def _told(bars: Progress) -> Told:
+    bar = TaskID(0)  # of the only bar, which is there once it is known how many answers there will be
+
+    def start(done: int, total: int, notes: Sequence[str]) -> None:
+        for note in notes:
+            bars.console.print(note, markup=False, highlight=False)
+        bars.add_task("answers", completed=done, total=total)
+
+    return Told(start, lambda _: bars.advance(bar))
 
 
 def _fit(bundle: "Bundle", asked: Asked, out: Path) -> "Report":

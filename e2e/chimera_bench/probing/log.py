@@ -73,23 +73,18 @@ class AnswerLog:
         header = _Header(format_version=FORMAT_VERSION, pool=pool, probes=digest(probes))
         if not path.exists():
             path.write_bytes(msgspec.json.encode(header) + b"\n")
-        self._drop_torn_line()
-        first, *rest = path.read_bytes().splitlines() or [b""]
-        self._check(first, header)
-        self.answers = [self._decode(line, number) for number, line in enumerate(rest, start=2)]
+        first, end, rest = path.read_bytes().partition(b"\n")
+        self._check(first if end else b"", header)
+        whole = rest[: rest.rfind(b"\n") + 1]
+        # A run that was killed may leave a line without its end: that answer is asked for again.
+        os.truncate(path, len(first) + 1 + len(whole))
+        self.answers = [self._decode(line, number) for number, line in enumerate(whole.splitlines(), start=2)]
 
     def append(self, answer: Answer) -> None:
         """Keep an answer, whatever becomes of this program."""
         with self._path.open("ab") as file:
             file.write(msgspec.json.encode(answer) + b"\n")
         self.answers.append(answer)
-
-    def _drop_torn_line(self) -> None:
-        """A run that was killed may leave a line without its end: that answer is asked for again."""
-        content = self._path.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
-        if whole and whole != content:
-            os.truncate(self._path, len(whole))
 
     def _check(self, line: bytes, expected: _Header) -> None:
         try:

@@ -62,6 +62,16 @@ def test_a_line_torn_by_a_kill_is_asked_again(tmp_path: Path) -> None:
     assert log(tmp_path).answers == [answer(), answer("large")]
 
 
+def test_a_header_without_its_end_is_no_header(tmp_path: Path) -> None:
+    """The first run was killed as it began; the file holds nothing."""
+    log(tmp_path)
+    path = tmp_path / "answers.jsonl"
+    path.write_bytes(path.read_bytes().rstrip())
+
+    with pytest.raises(ProbingError, match="move the file away"):
+        log(tmp_path)
+
+
 def test_changed_probes_are_noticed(tmp_path: Path) -> None:
     """Answers to other questions would be scored as answers to these."""
     log(tmp_path)
