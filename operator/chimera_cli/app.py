@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 import chimera_proto
+from chimera_cli.bench import bench
 from chimera_cli.demo import demo
 from chimera_cli.evaluate import EvaluateCommand, evaluate
 from chimera_cli.explain import explain
@@ -20,6 +21,7 @@ app = typer.Typer(
 for command in (up, demo, explain, train):
     app.command()(command)
 app.command(cls=EvaluateCommand)(evaluate)
+app.add_typer(bench)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
