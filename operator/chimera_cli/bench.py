@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 USAGE_ERROR = 2
 
+# Characters: a figure cut short to fit a narrow terminal or a log file says less than one on a wrapped line.
+TABLE_WIDTH = 120
+
 BATCHES = [1, 4, 16]  # a request alone, a few at once, the largest batch that the picker makes
 
 bench = typer.Typer(name="bench", no_args_is_help=True, help="Measure what the parts of Chimera cost on this machine.")
@@ -123,6 +126,7 @@ def _by_folder(cases: "Sequence[Case]") -> "list[Case]":
 
 def _print(cases: "Sequence[Case]", costs: "Sequence[Cost]") -> None:
     console = Console(soft_wrap=True)
+    console.width = max(console.width, TABLE_WIDTH)
     table = _table(
         f"Microseconds a request, {cases[0].models} models",
         *("bundle", "encoder", "batch", "threads", "median", "p99", "times the first"),

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 USAGE_ERROR = 2
 
+# Characters: a figure cut short to fit a narrow terminal or a log file says less than one on a wrapped line.
+TABLE_WIDTH = 120
+
 STANDARD_OUTPUT = Path("-")
 
 UNSEEN_NOTE = (
@@ -146,6 +149,7 @@ def _write(measured: "Measurement", path: Path) -> None:
 
 def _print(measured: "Measurement", bundle: "Bundle", examples: "Examples", *, all_tasks: bool) -> None:
     console = Console(soft_wrap=True)
+    console.width = max(console.width, TABLE_WIDTH)
     console.print(_confidence_table(measured.confidence))
     console.print(_routing_table(measured.confidence))
     if measured.unseen_model:

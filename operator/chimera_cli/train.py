@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 USAGE_ERROR = 2
 
+# Characters: a figure cut short to fit a narrow terminal or a log file says less than one on a wrapped line.
+TABLE_WIDTH = 120
+
 
 def train(  # noqa: PLR0913 - the options of the command
     *,
@@ -102,6 +105,7 @@ def _refuse(sentence: str) -> NoReturn:
 
 def _print(manifest: "Manifest", out: Path) -> None:
     console = Console(soft_wrap=True)
+    console.width = max(console.width, TABLE_WIDTH)
     figures, training = manifest.figures, manifest.training
     if figures.seeds:
         console.print(_confidence_table("Confidence", "task set", figures.confidence))
