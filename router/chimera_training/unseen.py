@@ -3,7 +3,8 @@
 The head of a model is set aside, and the model placed among the others as the router places a model that the bundle
 does not know; then some of its own answers move its head. Its general score is set aside too: it was made of them.
 
-The text heads that all models share were fitted with its answers among those of all others. UNSEEN_EXPERIMENT
+The text heads that all models share were fitted with its answers among those of all others; what they would
+have read without is not measured here.
 """
 
 from collections.abc import Sequence

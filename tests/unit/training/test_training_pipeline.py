@@ -74,7 +74,7 @@ def test_training_twice_gives_the_same_bytes(bundle: Path, small_recordings: Pat
         assert (tmp_path / "again" / name).read_bytes() == (bundle / name).read_bytes()
 
 
-@pytest.mark.parametrize(("seeds", "share"), [(0, 0.0), (0, 0.3), (1, 0.0), (2, 0.3)])
+@pytest.mark.parametrize(("seeds", "share"), [(0, 0.3), (1, 0.0)])
 def test_every_step_is_announced_in_order(small_recordings: Path, tmp_path: Path, seeds: int, share: float) -> None:
     """A progress bar can follow; a fit that is the bundle's own is not made twice."""
     told: list[str] = []
