@@ -203,9 +203,9 @@ def test_the_default_bundle_is_good_on_tasks_it_has_not_seen(default: Path) -> N
     for task_set in ("all", "workflows"):
         auc, brier = confidence[task_set].auc, confidence[task_set].brier
         assert auc is not None
-        assert auc.low > LOWEST_AUC
+        assert auc.value > LOWEST_AUC
         assert confidence[task_set].calibration_error < LARGEST_CALIBRATION_ERROR
-        assert brier.high < confidence[task_set].brier_constant - 0.01
+        assert brier.value < confidence[task_set].brier_constant - 0.015
     spearman, coverage = length["workflows", "remaining"].spearman, length["all", "remaining"].coverage
     assert spearman is not None
     assert coverage is not None
