@@ -21,10 +21,13 @@ from chimera_training.fitting import Predictors, fit
 from chimera_training.length import call_rows
 from chimera_training.split import held_out
 
+# The first test waits for the one fit: 50 s measured on two cores that had six times as much to do.
+pytestmark = pytest.mark.timeout(180)
+
 ROWS = 10_000
 
 # Of the tasks that are fitted on, so that it takes seconds; every task is looked at.
-SHARE = 0.08
+SHARE = 0.2
 
 
 @pytest.fixture(scope="session")
