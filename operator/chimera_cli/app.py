@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 import chimera_proto
+from chimera_cli.bench import bench
 from chimera_cli.calibrate import calibrate
 from chimera_cli.demo import demo
 from chimera_cli.evaluate import EvaluateCommand, evaluate
@@ -21,6 +22,7 @@ app = typer.Typer(
 for command in (up, demo, explain, train, calibrate):
     app.command()(command)
 app.command(cls=EvaluateCommand)(evaluate)
+app.add_typer(bench)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so

@@ -7,25 +7,41 @@ from pathlib import Path
 import numpy as np
 
 from chimera_training.bundle import FORMAT_VERSION, FeatureSettings, Manifest, TrainedModel, TrainingData, digest
-from chimera_training.confidence import ConfidenceModel
 from chimera_training.data import PROMPT_OUTCOMES, WORKFLOW_TRACES, DataError
-from chimera_training.evaluate import evaluate
 from chimera_training.examples import Examples, Mask, read_examples
-from chimera_training.export import check_target, export_graphs, write_bundle
+from chimera_training.export import Exported, check_target, export_graphs, write_bundle
 from chimera_training.families import family_of
 from chimera_training.features import HEAD_CHARACTERS, TAIL_CHARACTERS, length_features
 from chimera_training.fitting import Predictors, fit
-from chimera_training.length import LengthModel, call_rows
+from chimera_training.length import call_rows
+from chimera_training.pools import read_pools
+from chimera_training.resampling import task_weights
+from chimera_training.seeds import Judge, figures
 from chimera_training.split import HELD_OUT_SHARE, Split, split
 
 # Calls on which exported trees are compared with their source: all kinds of them, and a second's work.
 VERIFIED_CALLS = 20_000
 
-STEPS = ("read", "fit", "evaluate", "fit on all tasks", "export")
+# Splits that the figures are means over. Each costs a fit, a minute on one core with the data of the package.
+SEEDS = 5
+
+READ, FIT_ALL, FIT_TRAINING, EXPORT = "read", "fit on all tasks", "fit", "export"
 
 
-def train(
-    data: Path, out: Path, *, held_out_share: float = 0.0, on_step: Callable[[str], None] = lambda _: None
+def steps(seeds: int, held_out_share: float) -> tuple[str, ...]:
+    """Return the names of the steps that `train` takes, in order."""
+    fits = [step for seed in reversed(range(seeds)) for step in (_fit_step(seed, seeds), _measure_step(seed, seeds))]
+    return (READ, *fits, *_last_fit(seeds, held_out_share), EXPORT)
+
+
+def train(  # noqa: PLR0913 - what there is to choose, by name
+    data: Path,
+    out: Path,
+    *,
+    held_out_share: float = 0.0,
+    seeds: int = SEEDS,
+    pools: Path | None = None,
+    on_step: Callable[[str], None] = lambda _: None,
 ) -> Manifest:
     """Fit, measure and write a bundle.
 
@@ -34,48 +50,74 @@ def train(
     Args:
         data: Folder with `prompt_outcomes.parquet` and `workflow_traces.parquet`.
         out: Folder of the bundle; an older bundle there is replaced at the end.
-        held_out_share: Share of tasks that the bundle never sees, and is measured on. 0 trains on all of them; the
-            figures are then those of an earlier fit that had not seen `HELD_OUT_SHARE` of them.
-        on_step: Told each of `STEPS` when it begins; the last fit is made only where nothing is held out.
+        held_out_share: Share of tasks that the bundle never sees: those that the split of seed 0 holds out. 0 trains on
+            all of them.
+        seeds: Splits to measure on, each with a fit of its own that has not seen what it is measured on:
+            `held_out_share` of the tasks, or `HELD_OUT_SHARE` where that is 0. 0 measures nothing.
+        pools: File of pools to measure as well.
+        on_step: Told each of `steps` when it begins.
 
     Returns:
         The manifest written.
 
     Raises:
-        DataError: The data breaks a rule.
+        DataError: The data or the pools break a rule.
         ExportError: `out` holds something else than a bundle, or a graph differs from its source.
     """
     check_target(out)
-    on_step("read")
+    on_step(READ)
     examples = read_examples(data)
-    measured_share = held_out_share or HELD_OUT_SHARE
-    sides = _split(examples, measured_share)
-    on_step("fit")
-    training, predictors = sides.training, fit(examples, sides.training)
-    on_step("evaluate")
-    figures = evaluate(examples, predictors, sides.held_out, share=measured_share)
-    if not held_out_share:
-        on_step("fit on all tasks")
-        training = np.ones_like(sides.training)
+    share = held_out_share or HELD_OUT_SHARE
+    sides = [_split(examples, share, seed) for seed in range(max(seeds, 1))]
+    judge = Judge(
+        examples=examples,
+        pools=() if pools is None else read_pools(pools, examples),
+        weights=task_weights(len(examples.tasks.ids)),
+    )
+    measured = []
+    for seed in reversed(range(seeds)):  # the first last: its fit may be the bundle's
+        on_step(_fit_step(seed, seeds))
+        predictors = fit(examples, sides[seed].training)
+        on_step(_measure_step(seed, seeds))
+        measured.append(judge.measure(predictors, _models(examples, predictors), sides[seed].held_out))
+    training = sides[0].training if held_out_share else np.ones_like(sides[0].training)
+    for step in _last_fit(seeds, held_out_share):
+        on_step(step)
         predictors = fit(examples, training)
-    on_step("export")
-    graphs = _graphs(examples, predictors)
+    on_step(EXPORT)
+    exported = _export(examples, predictors)
     manifest = Manifest(
         format_version=FORMAT_VERSION,
         written_by=f"chimera {version('chimera')}",
         readings=predictors.confidence.readings,
-        models=_models(examples, predictors.confidence, predictors.lengths),
+        models=_models(examples, predictors),
         features=_features(predictors),
         training=_training_data(data, examples, training, held_out_share),
-        figures=figures,
-        files={name: digest(content) for name, content in graphs.items()},
+        figures=figures(measured[::-1], share=share),
+        differences=exported.differences,
+        files={name: digest(content) for name, content in exported.files.items()},
     )
-    write_bundle(out, manifest, graphs)
+    write_bundle(out, manifest, exported.files)
     return manifest
 
 
-def _split(examples: Examples, share: float) -> Split:
-    sides = split(examples.tasks.ids, examples.tasks.texts, share=share)
+def _fit_step(seed: int, seeds: int) -> str:
+    return f"fit, seed {seeds - seed} of {seeds}"
+
+
+def _measure_step(seed: int, seeds: int) -> str:
+    return f"measure, seed {seeds - seed} of {seeds}"
+
+
+def _last_fit(seeds: int, held_out_share: float) -> tuple[str, ...]:
+    """Return the step of the bundle's own fit; none where the first of the measured fits is that of the bundle."""
+    if not held_out_share:
+        return (FIT_ALL,)
+    return () if seeds else (FIT_TRAINING,)
+
+
+def _split(examples: Examples, share: float, seed: int) -> Split:
+    sides = split(examples.tasks.ids, examples.tasks.texts, share=share, seed=seed)
     if not (sides.training.any() and sides.held_out.any()):
         raise DataError(
             f"{PROMPT_OUTCOMES} and {WORKFLOW_TRACES}: with {share:g} of the tasks held out, there must be tasks on "
@@ -84,14 +126,15 @@ def _split(examples: Examples, share: float) -> Split:
     return sides
 
 
-def _graphs(examples: Examples, predictors: Predictors) -> dict[str, bytes]:
+def _export(examples: Examples, predictors: Predictors) -> Exported:
     lengths, texts = predictors.lengths, examples.tasks.texts
     rows = call_rows(examples, examples.calls, predictors.length_readings, lengths.traits)
     some = np.linspace(0, len(rows) - 1, num=min(VERIFIED_CALLS, len(rows)), dtype=np.int64)
     return export_graphs(predictors.encoder, predictors.confidence.heads, lengths, texts=texts, rows=rows[some])
 
 
-def _models(examples: Examples, confidence: ConfidenceModel, lengths: LengthModel) -> tuple[TrainedModel, ...]:
+def _models(examples: Examples, predictors: Predictors) -> tuple[TrainedModel, ...]:
+    confidence, lengths = predictors.confidence, predictors.lengths
     return tuple(
         TrainedModel(
             name=name,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from chimera_router.errors import BundleError
 from chimera_router.prediction.bundle import Bundle
+from chimera_router.prediction.compute import ONE_THREAD, TRANSFORMER, Compute
 from chimera_training.bundle import (
     LENGTH_INPUT,
     LENGTH_OUTPUT,
@@ -30,18 +31,20 @@ class Graphs:
 
     Args:
         bundle: Read and checked.
+        compute: Where the text graph is computed.
 
     Raises:
         BundleError: onnxruntime cannot load a graph (an unknown operator, a broken file), or its inputs and outputs are
             not what the manifest promises.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, compute: Compute = TRANSFORMER) -> None:
         manifest = bundle.manifest
         columns = len(manifest.features.length)
-        self._text = _session(bundle, TEXT, inputs={TEXT_INPUT: 1}, outputs={READINGS_OUTPUT: len(manifest.readings)})
+        readings = {READINGS_OUTPUT: len(manifest.readings)}
+        self._text = _session(bundle, TEXT, compute, inputs={TEXT_INPUT: 1}, outputs=readings)
         self._trees = [
-            _session(bundle, name, inputs={LENGTH_INPUT: columns}, outputs={LENGTH_OUTPUT: 1})
+            _session(bundle, name, ONE_THREAD, inputs={LENGTH_INPUT: columns}, outputs={LENGTH_OUTPUT: 1})
             for name in (STAGE_TOKENS, REMAINING_TOKENS, REMAINING_TOKENS_HIGH)
         ]
         self._shifts = np.array([[0.0], [0.0], [manifest.features.high_shift]])
@@ -78,10 +81,9 @@ def _finite(values: NDArray[np.float32]) -> Floats:
     return values.astype(np.float64)
 
 
-def _session(bundle: Bundle, name: str, *, inputs: dict[str, int], outputs: dict[str, int]) -> Any:
+def _session(bundle: Bundle, name: str, compute: Compute, *, inputs: dict[str, int], outputs: dict[str, int]) -> Any:
     options = onnxruntime.SessionOptions()
-    # One thread each: a run takes tens of microseconds; waking others takes longer and steals the event loop's core.
-    options.intra_op_num_threads = 1
+    options.intra_op_num_threads = compute.threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _FATAL
     try:

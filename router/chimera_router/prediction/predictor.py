@@ -10,6 +10,7 @@ import numpy as np
 from chimera_router.errors import BundleError
 from chimera_router.prediction.batching import Batcher, QueueFullError
 from chimera_router.prediction.bundle import Bundle, default_bundle, read_bundle
+from chimera_router.prediction.compute import TRANSFORMER, Compute
 from chimera_router.prediction.correction import Corrections
 from chimera_router.prediction.heuristic import HeuristicPredictor, prior_confidence
 from chimera_router.prediction.matching import stand
@@ -51,6 +52,7 @@ class BundlePredictor:
         bundle: Read and checked.
         corrections: Applied to the bundle's answers, moved by what comes true.
         deadline: Seconds a prediction may take before running medians answer.
+        compute: Where the text graph is computed.
         on_fallback: Told the reason whenever they do.
 
     Raises:
@@ -59,16 +61,17 @@ class BundlePredictor:
 
     source = PredictionSource.BUNDLE
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all of its wiring, by name
         self,
         models: Sequence[Model],
         bundle: Bundle,
         *,
         corrections: Corrections,
         deadline: float,
+        compute: Compute = TRANSFORMER,
         on_fallback: Callable[[str], None],
     ) -> None:
-        self._answers = _Answers(models, bundle, corrections)
+        self._answers = _Answers(models, bundle, corrections, compute)
         self._heuristic = HeuristicPredictor(models, corrections)
         self._corrections = corrections
         self._batcher = Batcher(self._answers.batch, name="predictions")
@@ -108,10 +111,10 @@ class BundlePredictor:
 class _Answers:
     """Turns queries into predictions: features, graphs, one prediction for each model. Runs in the batcher's thread."""
 
-    def __init__(self, models: Sequence[Model], bundle: Bundle, corrections: Corrections) -> None:
+    def __init__(self, models: Sequence[Model], bundle: Bundle, corrections: Corrections, compute: Compute) -> None:
         readings = bundle.manifest.readings
         stands = [stand(model, bundle.manifest.models) for model in models]
-        self._graphs = Graphs(bundle)
+        self._graphs = Graphs(bundle, compute)
         self._length_columns = length_columns(readings)
         self._corrections = corrections
         self._names = [model.name for model in models]

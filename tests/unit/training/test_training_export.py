@@ -39,7 +39,7 @@ def fitted(small_examples: Examples) -> Fitted:
 def exported(fitted: Fitted, examples: Examples) -> dict[str, bytes]:
     predictors, rows = fitted
     heads, texts = predictors.confidence.heads, examples.tasks.texts
-    return export_graphs(predictors.encoder, heads, predictors.lengths, texts=texts, rows=rows)
+    return export_graphs(predictors.encoder, heads, predictors.lengths, texts=texts, rows=rows).files
 
 
 @pytest.fixture(scope="module")
