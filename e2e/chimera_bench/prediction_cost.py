@@ -41,7 +41,7 @@ class Case:
         bundle: Read and checked.
         models: Models of the pool.
         batch: Requests that arrive at once.
-        threads: That the text graph is computed on.
+        threads: That a transformer is computed on; all else takes one.
     """
 
     bundle: Bundle

@@ -39,7 +39,7 @@ def predict(  # noqa: PLR0913 - the options of the command
         list[int] | None, typer.Option(metavar="N", min=1, max=1024, help="Requests that arrive at once; repeatable.")
     ] = None,
     threads: Annotated[
-        list[int] | None, typer.Option(metavar="N", min=1, max=256, help="Threads of the text graph; repeatable.")
+        list[int] | None, typer.Option(metavar="N", min=1, max=256, help="Threads of a transformer; repeatable.")
     ] = None,
     models: Annotated[int, typer.Option(min=1, max=1000, help="Models of the pool.")] = 10,
     bursts: Annotated[int, typer.Option(min=2, max=100_000, help="Times that each case is measured.")] = 300,
@@ -108,6 +108,11 @@ def _document(cases: "Sequence[Case]", costs: "Sequence[Cost]") -> dict[str, Any
         "largest_difference": {
             str(case.bundle.folder): dict(case.bundle.manifest.differences) for case in _by_folder(cases)
         },
+        "largest_rounding": {
+            str(case.bundle.folder): case.bundle.manifest.rounding.largest
+            for case in _by_folder(cases)
+            if case.bundle.manifest.rounding is not None
+        },
     }
 
 
@@ -141,6 +146,8 @@ def _print(cases: "Sequence[Case]", costs: "Sequence[Cost]") -> None:
     for case in _by_folder(cases):
         for graph, difference in case.bundle.manifest.differences.items():
             differences.add_row(*_names(case), graph, f"{difference:.1e}")
+        if case.bundle.manifest.rounding is not None:
+            differences.add_row(*_names(case), "text in 8 bits", f"{case.bundle.manifest.rounding.largest:.1e}")
     console.print(differences)
     if fallbacks := sum(cost.fallbacks for cost in costs):
         console.print(f"{fallbacks} requests were answered by running medians: their times are not the bundle's")

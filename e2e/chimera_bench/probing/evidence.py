@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from chimera_bench.probing.log import Answer
+from chimera_router.prediction.batching import LARGEST_BATCH
 from chimera_router.prediction.onnx import Graphs
 from chimera_training.examples import Integers, Outcomes
 from chimera_training.features import Floats, length_rows_of_all, normalise, request_rows, text_measures
 from chimera_training.probes.probe import Probe
-
-TEXTS_AT_ONCE = 64  # a text's vector is dense inside the graph, 120 KB each
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +63,6 @@ def gather(graphs: Graphs, models: Sequence[str], probes: Sequence[Probe], answe
         ),
         tokens=np.array([answer.output_tokens for answer in counted], dtype=np.float64),
         groups=np.unique([probe.group for probe in answered], return_inverse=True)[1].astype(np.int64),
-        readings=np.vstack([graphs.read(texts[i : i + TEXTS_AT_ONCE]) for i in range(0, len(texts), TEXTS_AT_ONCE)]),
+        readings=np.vstack([graphs.read(texts[i : i + LARGEST_BATCH]) for i in range(0, len(texts), LARGEST_BATCH)]),
         requests=request_rows(known, np.array([text_measures(text) for text in texts], dtype=np.float64)),
     )

@@ -31,6 +31,10 @@ from chimera_training.heads import confidence
 # from medians now is worth more than one from the bundle later.
 DEADLINE = 0.05
 
+# The same of a bundle with a transformer. A batch of 16 texts takes a small one 0.2 s on one core, and a text may have
+# to wait for the batch before its own.
+TRANSFORMER_DEADLINE = 0.5
+
 # Traits of a model that nothing is known of: those of the average model, from which traits are measured.
 _AVERAGE = (0.0, 0.0, 0.0)
 
@@ -51,8 +55,8 @@ class BundlePredictor:
         models: The models of the pool.
         bundle: Read and checked.
         corrections: Applied to the bundle's answers, moved by what comes true.
-        deadline: Seconds a prediction may take before running medians answer.
-        compute: Where the text graph is computed.
+        deadline: Seconds a prediction may take before running medians answer; None is as long as its encoder needs.
+        compute: Where a transformer is computed.
         on_fallback: Told the reason whenever they do.
 
     Raises:
@@ -67,7 +71,7 @@ class BundlePredictor:
         bundle: Bundle,
         *,
         corrections: Corrections,
-        deadline: float,
+        deadline: float | None = None,
         compute: Compute = TRANSFORMER,
         on_fallback: Callable[[str], None],
     ) -> None:
@@ -75,7 +79,7 @@ class BundlePredictor:
         self._heuristic = HeuristicPredictor(models, corrections)
         self._corrections = corrections
         self._batcher = Batcher(self._answers.batch, name="predictions")
-        self._deadline = deadline
+        self._deadline = _deadline(bundle) if deadline is None else deadline
         self._on_fallback = on_fallback
 
     async def predict(self, query: Query) -> Predictions:
@@ -148,6 +152,10 @@ class _Answers:
         ]
 
 
+def _deadline(bundle: Bundle) -> float:
+    return TRANSFORMER_DEADLINE if bundle.manifest.features.token_limit else DEADLINE
+
+
 def _known(query: Query) -> tuple[int, int, int, int]:
     return query.prompt_tokens, query.stage, query.tokens_so_far, query.last_tokens
 
@@ -203,7 +211,8 @@ def open_predictor(  # noqa: PLR0913 - all of a pool's wiring, by name
     *,
     path: Path | None = None,
     sha256: str = "",
-    deadline: float = DEADLINE,
+    deadline: float | None = None,
+    compute: Compute = TRANSFORMER,
     corrections: Corrections | None = None,
     on_fallback: Callable[[str], None],
     on_refused: Callable[[BundleError], None],
@@ -214,7 +223,8 @@ def open_predictor(  # noqa: PLR0913 - all of a pool's wiring, by name
         models: The models of the pool.
         path: Folder of the bundle; None takes the one inside the package.
         sha256: Digest that its `bundle.json` must have; empty takes any.
-        deadline: Seconds a prediction may take.
+        deadline: Seconds a prediction may take; None is as long as the bundle's encoder needs.
+        compute: Where a transformer is computed.
         corrections: What was learned so far; None starts anew.
         on_fallback: Told the reason whenever running medians answer.
         on_refused: Told the file and the rule if the bundle is refused.
@@ -222,7 +232,9 @@ def open_predictor(  # noqa: PLR0913 - all of a pool's wiring, by name
     corrections = Corrections() if corrections is None else corrections
     try:
         bundle = read_bundle(path or default_bundle(), sha256=sha256)
-        return BundlePredictor(models, bundle, corrections=corrections, deadline=deadline, on_fallback=on_fallback)
+        return BundlePredictor(
+            models, bundle, corrections=corrections, deadline=deadline, compute=compute, on_fallback=on_fallback
+        )
     except BundleError as error:
         on_refused(error)
         return _NoBundle(models, corrections, on_fallback)

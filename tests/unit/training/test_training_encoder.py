@@ -43,4 +43,4 @@ def test_words_and_pairs_of_words_are_known(encoder: TfidfEncoder) -> None:
 
 def test_the_graph_asks_for_no_locale(encoder: TfidfEncoder) -> None:
     """A string normaliser would need en_US.UTF-8, which slim images lack."""
-    assert "StringNormalizer" not in {node.op_type for node in encoder.nodes("text", "vector")}
+    assert "StringNormalizer" not in {node.op_type for node in encoder.part("").nodes}
