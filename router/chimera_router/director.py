@@ -117,6 +117,7 @@ class Director:
         )
         self.pool.predictor.judge(judgement)
         self.metrics.judgements.labels(choice.model).inc()
+        self.metrics.confidence_off(choice.model, before=choice.confidence, after=choice.corrected, success=success)
         return choice.model
 
     def snapshot(self) -> PoolSnapshot:
@@ -164,6 +165,7 @@ class Director:
             program,
             _assignment(decision, prompt_tokens),
             confidence=_uncorrected(decision.prediction),
+            corrected=decision.prediction.confidence,
             request_id=identity.request_id(asked.headers),
         )
         return Exchange(
@@ -234,7 +236,7 @@ class Exchange:
         if tokens:
             metrics.output_tokens.labels(model).observe(tokens)
             metrics.length_ratio.labels(model).observe(tokens / max(1.0, self.decision.prediction.stage_tokens))
-            self.predictor.observe(self._observation(tokens))
+            self._learn(tokens)
         if answer.usage.prompt_tokens:
             metrics.prompt_tokens.labels(model).observe(answer.usage.prompt_tokens)
         metrics.cached_tokens.labels(model).inc(answer.usage.cached_tokens or 0)
@@ -244,6 +246,14 @@ class Exchange:
         self.director.ledger.close(self.ticket)
         if not self._complete:
             self.director.metrics.unfinished.labels(self.decision.model).inc()
+
+    def _learn(self, tokens: int) -> None:
+        observation = self._observation(tokens)
+        self.predictor.observe(observation)
+        if observation.predicted_tokens is not None:
+            after = self.decision.prediction.stage_tokens
+            metrics = self.director.metrics
+            metrics.length_off(observation.model, before=observation.predicted_tokens, after=after, tokens=tokens)
 
     def _observation(self, tokens: int) -> Observation:
         return Observation(

@@ -96,24 +96,43 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     calls: Count
 
 
+class Estimate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A figure with its 95 % interval.
+
+    Attributes:
+        value: Mean over the seeds.
+        low: Lower end; Bayesian bootstrap over seeds and tasks, see `resampling`.
+        high: Upper end.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Both ends."""
+        return self.low, self.high
+
+
 class ConfidenceFigures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How well confidences told right from wrong on held-out tasks.
 
     Attributes:
-        task_set: Task set, or `prompts`, `workflows`, `all`.
-        tasks: Held-out tasks.
-        outcomes: Held-out answers.
+        name: Task set, or `prompts`, `workflows`, `all`; or the pool.
+        tasks: Held-out tasks, the mean over the seeds.
+        outcomes: Held-out answers, likewise.
         auc: Area under the ROC curve, the mean over models with both right and wrong answers.
         brier: Mean squared error of the confidence.
         brier_constant: The same if every model's own success rate in the task set were the confidence.
         calibration_error: Expected calibration error over ten equal bins.
     """
 
-    task_set: Name
+    name: Name
     tasks: Count
     outcomes: Count
-    auc: Share | None
-    brier: Share
+    auc: Estimate | None
+    brier: Estimate
     brier_constant: Share
     calibration_error: Share
 
@@ -122,9 +141,9 @@ class LengthFigures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """How well lengths were predicted on held-out tasks.
 
     Attributes:
-        task_set: Task set, or `prompts`, `workflows`, `workflows at stage 0`, `all`.
+        name: Task set, or `prompts`, `workflows`, `workflows at stage 0`, `all`.
         target: `stage` or `remaining`.
-        calls: Held-out calls.
+        calls: Held-out calls, the mean over the seeds.
         spearman: Rank correlation of prediction and truth; None where either is the same throughout.
         kendall: Kendall's tau-b of the same.
         mean_error: Mean absolute error of the median, in tokens.
@@ -132,28 +151,35 @@ class LengthFigures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         coverage: Share of truths at or below the .9 quantile; None for `stage`, which has none.
     """
 
-    task_set: Name
+    name: Name
     target: Name
     calls: Count
-    spearman: float | None
+    spearman: Estimate | None
     kendall: float | None
-    mean_error: Size
+    mean_error: Estimate
     mean_tokens: Size
-    coverage: Share | None
+    coverage: Estimate | None
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All held-out figures of a bundle.
+    """All held-out figures of a bundle: means over fits that had not seen the tasks they were measured on.
+
+    Where the bundle itself has not seen the tasks of the first split, it is the first of these fits.
 
     Attributes:
-        held_out_share: Share of tasks that the measured fit had not seen. A bundle that was trained on all tasks has
-            the figures of such a fit made before it.
+        seeds: Splits of the tasks, and so fits, that were measured; 0 where none was, and there are no figures.
+        held_out_share: Share of tasks that each of these fits had not seen.
         confidence: By task set and of all.
-        length: The same.
+        pools: By pool, where pools were given: on the tasks that all models of the pool answered.
+        unseen_models: By pool: each model's head set aside, the model placed by its descriptor and 20 answers.
+        length: As `confidence`.
     """
 
+    seeds: Count
     held_out_share: Share
     confidence: tuple[ConfidenceFigures, ...]
+    pools: tuple[ConfidenceFigures, ...]
+    unseen_models: tuple[ConfidenceFigures, ...]
     length: tuple[LengthFigures, ...]
 
 
@@ -186,6 +212,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         features: How the inputs of the graphs are made.
         training: What it was trained on.
         figures: How good it was on what it had not seen, before its weights were rounded.
+        differences: Largest difference of every graph from what it was exported from, on examples of the data, before
+            its weights were rounded.
         rounding: What rounding the weights changed; None where they are as they were fitted.
         files: sha256 of every graph, and of the tokenizer.
     """
@@ -197,6 +225,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     features: FeatureSettings
     training: TrainingData
     figures: Figures
+    differences: dict[str, Size]
     rounding: RoundingFigures | None = None
     files: dict[str, Digest]
 

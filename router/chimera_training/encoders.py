@@ -6,7 +6,7 @@ one is asked for.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +21,7 @@ from chimera_training.tfidf import fit_tfidf
 
 if TYPE_CHECKING:
     from chimera_training.finetune import Lessons
+    from chimera_training.transformer_encoder import TransformerEncoder
 
 TFIDF, MINILM, MODERNBERT = "tfidf", "minilm", "modernbert"
 KINDS = (TFIDF, MINILM, MODERNBERT)
@@ -37,7 +38,9 @@ INT8 = {MINILM: True, MODERNBERT: False}
 SURFACE_LANDMARKS = 400
 MEANING_LANDMARKS = 800
 
-EPOCHS = 1  # passes of fine-tuning, `finetune.Schedule`'s reason
+# Passes of fine-tuning. What a fine-tuned transformer reads in a training task has seen who answered that task right,
+# so heads that are fitted on such readings trust them more than new tasks deserve; a frozen one reads both alike.
+EPOCHS = 0
 
 Progress = Callable[[int, int], None]
 
@@ -50,11 +53,25 @@ class EncoderChoice:
         kind: One of `KINDS`.
         weights: Where the transformer's weights are, a folder or a name on a hub; empty for those of a package.
         epochs: Passes of fine-tuning; 0 leaves the transformer as it is.
+        frozen: The transformer, where it stays as it is and is loaded already, see `prepared`.
     """
 
     kind: str = TFIDF
     weights: str = ""
     epochs: int = EPOCHS
+    frozen: "TransformerEncoder | None" = None
+
+
+def prepared(choice: EncoderChoice) -> EncoderChoice:
+    """Load a transformer that stays as it is, so that several fits share it and read every text once.
+
+    Raises:
+        ModuleNotFoundError: A transformer needs the packages of the extra `encoders`.
+        WeightsError: Its weights are not where they should be.
+    """
+    if choice.kind == TFIDF or choice.epochs:
+        return choice
+    return replace(choice, frozen=_load(choice))
 
 
 def fit_encoder(
@@ -101,15 +118,21 @@ def lessons(examples: Examples, training: Mask) -> "Lessons":
 
 def _fit_transformer(choice: EncoderChoice, examples: Examples, training: Mask, on_batch: Progress) -> Encoder:
     from chimera_training.finetune import Schedule, fine_tune  # noqa: PLC0415 - torch comes with it
-    from chimera_training.transformer_encoder import TransformerEncoder  # noqa: PLC0415 - same
+
+    encoder = choice.frozen or _load(choice)
+    if choice.epochs:
+        schedule = Schedule(epochs=choice.epochs)
+        fine_tune(encoder.model, encoder.tokens, lessons(examples, training), schedule, on_batch=on_batch)
+    return encoder
+
+
+def _load(choice: EncoderChoice) -> "TransformerEncoder":
+    from chimera_training.transformer_encoder import TransformerEncoder  # noqa: PLC0415 - torch comes with it
     from chimera_training.weights import load, minilm  # noqa: PLC0415 - same
 
     if choice.kind == MODERNBERT and not choice.weights:
         raise WeightsError("the encoder `modernbert` comes without weights: name their folder, or a model on a hub")
     model, tokens = load(choice.weights or minilm(), limit=TOKEN_LIMITS[choice.kind])
-    if choice.epochs:
-        schedule = Schedule(epochs=choice.epochs)
-        fine_tune(model, tokens, lessons(examples, training), schedule, on_batch=on_batch)
     return TransformerEncoder(kind=choice.kind, model=model, tokens=tokens, int8=INT8[choice.kind])
 
 

@@ -70,17 +70,20 @@ class Exported:
 
     Attributes:
         files: Bytes of every graph, and of the tokenizer where the text graph takes tokens, by file name.
+        differences: Largest difference of every graph in single precision from its source, on the examples it was
+            compared on.
         rounding: What weights in 8 bits changed; None without such.
     """
 
     files: dict[str, bytes]
+    differences: dict[str, float]
     rounding: RoundingFigures | None
 
 
 def export_graphs(
     encoder: Encoder, heads: TextHeads, lengths: LengthModel, *, texts: Sequence[str], rows: Any
 ) -> Exported:
-    """Make every file but the manifest.
+    """Make every file but the manifest, each graph compared with its source.
 
     Args:
         encoder: Turns texts into what `heads` read.
@@ -92,35 +95,34 @@ def export_graphs(
     Raises:
         ExportError: A graph answers otherwise than its source.
     """
-    text, figures = _export_text(encoder, heads, compared_texts(encoder, texts))
-    files = {TEXT: text, **_export_trees(lengths, rows)}
-    if encoder.tokens is not None:
-        files[TOKENIZER] = encoder.tokens.content
-    return Exported(files, figures)
+    text, trees = _export_text(encoder, heads, compared_texts(encoder, texts)), _export_trees(lengths, rows)
+    tokenizer = {} if encoder.tokens is None else {TOKENIZER: encoder.tokens.content}
+    return Exported(text.files | trees.files | tokenizer, text.differences | trees.differences, text.rounding)
 
 
-def _export_text(encoder: Encoder, heads: TextHeads, texts: Sequence[str]) -> tuple[bytes, RoundingFigures | None]:
+def _export_text(encoder: Encoder, heads: TextHeads, texts: Sequence[str]) -> Exported:
     graph = _bytes(text_graph(encoder, heads))
     readings = heads.read(encoder.encode(texts))
-    _compare(TEXT, READINGS_OUTPUT, run(graph, encoder, texts), readings)
+    differences = {TEXT: _compare(TEXT, READINGS_OUTPUT, run(graph, encoder, texts), readings)}
     if not encoder.int8:
-        return graph, None
+        return Exported({TEXT: graph}, differences, None)
     graph = _bytes(text_graph(encoder, heads, int8=True))
-    return graph, rounding(graph, encoder, texts, readings)
+    return Exported({TEXT: graph}, differences, rounding(graph, encoder, texts, readings))
 
 
-def _export_trees(lengths: LengthModel, rows: Any) -> dict[str, bytes]:
+def _export_trees(lengths: LengthModel, rows: Any) -> Exported:
     trees = {
         STAGE_TOKENS: lengths.stage,
         REMAINING_TOKENS: lengths.remaining,
         REMAINING_TOKENS_HIGH: lengths.remaining_high,
     }
     graphs = {name: _bytes(tree_graph(source)) for name, source in trees.items()}
+    differences = {}
     for name, source in trees.items():
         session = onnxruntime.InferenceSession(graphs[name], providers=["CPUExecutionProvider"])
         (answers,) = session.run([LENGTH_OUTPUT], {LENGTH_INPUT: rows})
-        _compare(name, LENGTH_OUTPUT, answers, source.predict(rows)[:, None])
-    return graphs
+        differences[name] = _compare(name, LENGTH_OUTPUT, answers, source.predict(rows)[:, None])
+    return Exported(graphs, differences, None)
 
 
 def write_bundle(out: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None:
@@ -156,9 +158,15 @@ def check_target(out: Path) -> None:
         raise ExportError(f"{out}: the folder must be empty or hold a bundle only, but holds {strangers[0]!r}")
 
 
-def _compare(name: str, output: str, answers: Any, truth: Floats) -> None:
-    if answers.shape != truth.shape or not np.abs(answers - truth).max() <= TOLERANCE:
-        raise ExportError(f"{name}: output `{output}` differs from the predictor it was made of")
+def _compare(name: str, output: str, answers: Any, truth: Floats) -> float:
+    """Return the largest difference of a graph's output from what its source promises.
+
+    Raises:
+        ExportError: It is too large, or no number.
+    """
+    if answers.shape == truth.shape and (largest := float(np.abs(answers - truth).max())) <= TOLERANCE:
+        return largest
+    raise ExportError(f"{name}: output `{output}` differs from the predictor it was made of")
 
 
 def _bytes(model: ModelProto) -> bytes:

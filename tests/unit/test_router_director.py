@@ -106,12 +106,16 @@ async def test_outcome_teaches_predictor_and_workflow() -> None:
 
 async def test_correction_learns_from_what_the_bundle_itself_predicted() -> None:
     """The factor that was applied is taken out again: else a correction would chase its own effect."""
-    predictor = FakePredictor(large=replace(prediction(0.9, tokens=300.0), length_factor=3.0), small=prediction(0.1))
+    thrice = [replace(prediction(chance, tokens=300.0), length_factor=3.0) for chance in (0.9, 0.1)]
+    predictor = FakePredictor(large=thrice[0], small=thrice[1])
     made = director(predictor)
 
     await finished(made, TASK, tokens=30)
 
     assert predictor.seen[0].predicted_tokens == 100.0
+    for correction, factor in (("before", 100 / 30), ("after", 300 / 30)):
+        labels = {"model": predictor.seen[0].model, "correction": correction}
+        assert metric(made, "chimera_length_error_factor_sum", **labels) == pytest.approx(factor)
 
 
 @pytest.mark.parametrize(("limit", "learned"), [(None, 100.0), (500, 100.0), (100, None), (30, None)])
@@ -160,6 +164,9 @@ async def test_feedback_is_held_against_the_choice() -> None:
     ]
     assert metric(made, "chimera_feedback_total", model="large") == 1
     assert b"acme" not in made.metrics.page()
+    for correction, square in (("before", 0.25**2), ("after", 0.65**2)):
+        labels = {"model": "large", "correction": correction}
+        assert metric(made, "chimera_confidence_squared_error_sum", **labels) == pytest.approx(square)
 
 
 async def test_later_stage_stays_and_is_tallied() -> None:

@@ -14,7 +14,7 @@ from chimera_router.prediction import batching
 from chimera_router.prediction.bundle import default_bundle
 from chimera_router.prediction.correction import Corrections, corrected
 from chimera_router.prediction.port import Judgement, Observation, Predictor, Query
-from chimera_router.prediction.predictor import BundlePredictor, open_predictor
+from chimera_router.prediction.predictor import DEADLINE, BundlePredictor, open_predictor
 from chimera_router.scheduling.types import Descriptor, Model, Predictions, PredictionSource
 from chimera_training.bundle import TEXT
 from chimera_training.data import Workflow, read_workflows, recorded_folder
@@ -308,3 +308,44 @@ async def test_a_corrected_length_keeps_to_the_clients_limit(told: Told) -> None
     assert prediction.stage_tokens == 7
     assert corrections.by_model[DEMO[0]].length_factor == pytest.approx(4.0)
     await predictor.aclose()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\ud800",
+        "na\udcefve \x00\ufeff" * 500,
+        "x" * 1_000_000,
+        "\udfff" * 1_000_000,
+        "\U0001f600 ma\u00f1ana " * 100_000,
+    ],
+    ids=["empty", "half a pair", "not UTF-8", "1 MB", "1 MB of halves", "1 MB of other scripts"],
+)
+async def test_any_prompt_is_predicted_within_the_budget(text: str) -> None:
+    """By the bundle: text is cut, and what is no text is replaced. The budget is the picker's own deadline, thrice."""
+    told = Told()
+    predictor = told.open(models(), deadline=3 * DEADLINE)  # others run on this machine's cores
+    await predictor.predict(QUERY)  # the first prediction allocates
+
+    predictions = await predictor.predict(Query(text=text, prompt_tokens=len(text) // 4))
+
+    await predictor.aclose()
+    assert (told.fallbacks, predictions.source) == ([], PredictionSource.BUNDLE)
+    for prediction in predictions.by_model.values():
+        assert 0 < prediction.confidence < 1
+        assert 0 <= prediction.stage_tokens <= prediction.remaining_tokens <= prediction.remaining_tokens_high
+
+
+async def test_the_task_at_the_end_of_a_long_prompt_counts() -> None:
+    """Text is cut in the middle: two long prompts that end in different tasks are told apart."""
+    predictor = Told().open(models())
+    filler, tasks = (
+        "A rule of the house that every answer keeps to. " * 20_000,
+        (QUERY.text, "How many apples are 3 + 4?"),
+    )
+
+    sorting, sums = [await predictor.predict(Query(text=filler + task * 9, prompt_tokens=250_000)) for task in tasks]
+
+    await predictor.aclose()
+    assert sorting.by_model[DEMO[0]].confidence != sums.by_model[DEMO[0]].confidence

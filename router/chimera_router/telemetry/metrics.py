@@ -13,6 +13,8 @@ _FAST = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 
 _SLOW = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250)  # seconds; an engine's work
 _TOKENS = (1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
 _RATIO = (0.1, 0.25, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 4, 10)
+_OFF = (1.1, 1.25, 1.5, 2, 2.5, 3, 4, 6, 10)  # factors, 1 is exact
+_SQUARE = (0.01, 0.04, 0.09, 0.16, 0.25, 0.36, 0.49, 0.64, 0.81)  # the squares of a tenth, two tenths, ...
 _SHARE = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
@@ -58,6 +60,32 @@ class Metrics:
         self.length_ratio = Histogram(
             "chimera_length_ratio", "Tokens generated over tokens predicted", ["model"], buckets=_RATIO, registry=r
         )
+        # What the online correction is worth: the same answers and judgements before and after it.
+        self.length_error = Histogram(
+            "chimera_length_error_factor",
+            "Tokens generated over tokens predicted, or the inverse, whichever is above 1",
+            ["model", "correction"],
+            buckets=_OFF,
+            registry=r,
+        )
+        self.confidence_error = Histogram(
+            "chimera_confidence_squared_error",
+            "Of the chance predicted, once the workflow was judged; its mean is the Brier score",
+            ["model", "correction"],
+            buckets=_SQUARE,
+            registry=r,
+        )
+
+    def length_off(self, model: str, *, before: float, after: float, tokens: float) -> None:
+        """Count by what factors a length was off, predicted before and after the online correction."""
+        for correction, predicted in (("before", before), ("after", after)):
+            ratio = max(1.0, tokens) / max(1.0, predicted)
+            self.length_error.labels(model, correction).observe(max(ratio, 1.0 / ratio))
+
+    def confidence_off(self, model: str, *, before: float, after: float, success: float) -> None:
+        """Count how far a chance was off, predicted before and after the online correction."""
+        for correction, predicted in (("before", before), ("after", after)):
+            self.confidence_error.labels(model, correction).observe((predicted - success) ** 2)
 
     def page(self) -> bytes:
         """Return the metrics in Prometheus' text format."""

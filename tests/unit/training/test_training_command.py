@@ -12,24 +12,37 @@ runner = CliRunner()
 
 
 def test_it_prints_the_figures_and_names_the_bundle(small_recordings: Path, tmp_path: Path) -> None:
-    """Two tables of held-out figures, and where the bundle is."""
-    result = runner.invoke(app, ["train", "--data", str(small_recordings), "--out", str(tmp_path / "bundle")])
+    """Tables of held-out figures, also by pool, and where the bundle is."""
+    pools = tmp_path / "pools.json"
+    models = ["Small-7B-Chat", "Big-70B-Chat"]
+    pools.write_text(json.dumps([{"name": "a-pool-of-two", "task_sets": ["sums", "code"], "models": models}]))
+    options = ["--data", str(small_recordings), "--out", str(tmp_path / "bundle"), "--pools", str(pools)]
+
+    result = runner.invoke(app, ["train", *options, "--seeds", "1", "--held-out", "0.5"])
 
     assert result.exit_code == 0
-    assert "Confidence" in result.stdout
-    assert "Output tokens" in result.stdout
+    for words in ("Confidence", "Output tokens", "Confidence by pool", "a-pool-of-two", "unseen models", "±"):
+        assert words in result.stdout
     assert "3 models" in result.stdout
     assert (tmp_path / "bundle" / "bundle.json").exists()
 
 
-def test_it_says_whose_figures_they_are(small_recordings: Path, tmp_path: Path) -> None:
-    """The bundle's own, or those of a fit that had not seen all tasks."""
-    options = ["train", "--data", str(small_recordings), "--out", str(tmp_path / "bundle")]
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--seeds", "1"], "means over 1 fits, none of them the bundle, each measured on 30% of the tasks"),
+        (
+            ["--seeds", "1", "--held-out", "0.4"],
+            "the first of them the bundle's own, each measured on 40% of the tasks",
+        ),
+        (["--seeds", "0"], "nothing was measured"),
+    ],
+)
+def test_it_says_whose_figures_they_are(small_recordings: Path, tmp_path: Path, options: list[str], words: str) -> None:
+    """The bundle's own, or those of fits that had not seen all tasks."""
+    result = runner.invoke(app, ["train", "--data", str(small_recordings), "--out", str(tmp_path / "bundle"), *options])
 
-    every, some = (runner.invoke(app, [*options, *more]).stdout for more in ([], ["--held-out", "0.4"]))
-
-    assert "figures are of an earlier fit, on 30% of the tasks that it had not seen" in every
-    assert "figures are of 40% of the tasks, held out" in some
+    assert words in result.stdout
 
 
 @pytest.mark.parametrize("share", ["-0.1", "0.95", "nan", "x"])
@@ -44,7 +57,7 @@ def test_json_is_the_manifest(small_recordings: Path, tmp_path: Path) -> None:
     """What is printed is what was written."""
     out = tmp_path / "bundle"
 
-    result = runner.invoke(app, ["train", "--data", str(small_recordings), "--out", str(out), "--json"])
+    result = runner.invoke(app, ["train", "--data", str(small_recordings), "--out", str(out), "--seeds", "0", "--json"])
 
     assert result.exit_code == 0
     assert json.loads(result.stdout) == json.loads((out / "bundle.json").read_text())
@@ -112,7 +125,7 @@ def test_the_missing_extra_of_a_transformer_is_named(
 def test_a_transformer_is_trained_from_the_command_line(small_recordings: Path, tmp_path: Path) -> None:
     """The tables, and a line on what rounding its weights changed."""
     weights = str(save_tiny(tmp_path / "weights", "bert"))
-    options = ["--data", str(small_recordings), "--out", str(tmp_path / "bundle"), "--held-out", "0.3"]
+    options = ["--data", str(small_recordings), "--out", str(tmp_path / "bundle"), "--seeds", "0"]
 
     result = runner.invoke(app, ["train", "--encoder", "minilm", "--weights", weights, "--epochs", "1", *options])
 

@@ -12,7 +12,7 @@ from chimera_training.data import read_prompt_outcomes, recorded_folder
 from chimera_training.encoder import OPSET, Encoder, JoinedEncoder, WeightsError
 from chimera_training.encoders import MINILM, MODERNBERT, EncoderChoice, fit_encoder, lessons
 from chimera_training.examples import Examples
-from chimera_training.export import ExportError, export_graphs
+from chimera_training.export import TOLERANCE, ExportError, export_graphs
 from chimera_training.features import normalise
 from chimera_training.fitting import fit
 from chimera_training.kernel import KernelEncoder
@@ -24,6 +24,11 @@ from chimera_training.tfidf import fit_tfidf
 from chimera_training.transformer_encoder import TransformerEncoder
 from chimera_training.transformer_graph import in_eight_bits, transformer_graph
 from chimera_training.weights import load, minilm
+
+# Named by its class: tests of missing packages leave the package's attribute at another copy of the module.
+HOME = sys.modules[TransformerEncoder.__module__]
+CHOOSING = sys.modules[EncoderChoice.__module__]
+LOAD = CHOOSING._load
 
 ODD = ["", "   ", "\x00 sort", "naïve sørt list", "😀" * 3000, "sort " * 4000]
 
@@ -71,7 +76,7 @@ def test_a_joined_vector_is_its_parts_side_by_side(joined: JoinedEncoder) -> Non
 def test_texts_are_encoded_once(transformer: TransformerEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fitting reads the same ones several times, at minutes each."""
     first = transformer.encode([TEXTS[0], TEXTS[1], TEXTS[0]])
-    monkeypatch.setattr("chimera_training.transformer_encoder.read", lambda *_: np.zeros((0, 16)))
+    monkeypatch.setattr(HOME, "read", lambda *_: np.zeros((0, 16)))
 
     assert (transformer.encode([TEXTS[1], TEXTS[0], TEXTS[1]]) == first[[1, 0, 1]]).all()
 
@@ -105,6 +110,8 @@ def test_export_reports_what_rounding_changed(joined: JoinedEncoder, lengths: Le
     assert exported.rounding.texts == len(TEXTS)
     assert 0 < exported.rounding.mean < exported.rounding.largest < 0.2
     assert exported.rounding.batch < 0.2
+    assert set(exported.differences) == set(GRAPHS)
+    assert max(exported.differences.values()) <= TOLERANCE
 
 
 def test_a_transformer_that_exports_otherwise_is_never_written(
@@ -112,7 +119,7 @@ def test_a_transformer_that_exports_otherwise_is_never_written(
 ) -> None:
     """Also where 8 bits are what is written in the end."""
     rounded = in_eight_bits(transformer_graph(transformer.model, opset=OPSET))
-    monkeypatch.setattr("chimera_training.transformer_encoder.transformer_graph", lambda *_, **__: rounded)
+    monkeypatch.setattr(HOME, "transformer_graph", lambda *_, **__: rounded)
     trees, rows = lengths
 
     with pytest.raises(ExportError, match=r"text\.onnx: output `readings` differs"):
@@ -167,8 +174,9 @@ def test_a_bundle_with_a_transformer_is_written_whole(
     manifest = train(
         small_recordings,
         out,
-        encoder=EncoderChoice(kind=kind, weights=weights),
+        encoder=EncoderChoice(kind=kind, weights=weights, epochs=1),
         held_out_share=0.3,
+        seeds=1,
         on_batch=lambda done, count: told.append((done, count)),
     )
 
@@ -178,16 +186,16 @@ def test_a_bundle_with_a_transformer_is_written_whole(
     assert manifest.features.token_limit > 0
     assert manifest.files[TOKENIZER] == digest((out / TOKENIZER).read_bytes())
     assert (manifest.rounding is not None) == (kind == MINILM)
+    assert set(manifest.differences) == set(GRAPHS)
+    assert manifest.figures.seeds == 1
     assert told[-1][0] == told[-1][1] > 0
 
 
 def test_equal_data_gives_equal_bundles(tmp_path: Path, small_recordings: Path) -> None:
     """By seed: fine-tuning and rounding included."""
-    choice = EncoderChoice(kind=MINILM, weights=str(save_tiny(tmp_path / "weights", "bert")))
+    choice = EncoderChoice(kind=MINILM, weights=str(save_tiny(tmp_path / "weights", "bert")), epochs=1)
 
-    first, second = (
-        train(small_recordings, tmp_path / name, encoder=choice, held_out_share=0.3).files for name in ("a", "b")
-    )
+    first, second = (train(small_recordings, tmp_path / name, encoder=choice, seeds=0).files for name in ("a", "b"))
 
     assert first == second
 
@@ -205,6 +213,31 @@ def test_no_epochs_leave_the_weights_alone(tmp_path: Path, small_examples: Examp
     meaning = fitted.parts[-1]
     assert isinstance(meaning, KernelEncoder)
     assert (meaning.base.encode(TEXTS) == loaded.encode(TEXTS)).all()
+
+
+def test_a_frozen_transformer_is_loaded_once(
+    tmp_path: Path, small_recordings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many fits there are, and every text is read by it once."""
+    weights = str(save_tiny(tmp_path / "weights", "bert"))
+    loaded: list[EncoderChoice] = []
+    monkeypatch.setattr(CHOOSING, "_load", lambda choice: loaded.append(choice) or LOAD(choice))
+
+    for seeds, epochs in ((2, 0), (1, 1)):
+        choice = EncoderChoice(kind=MINILM, weights=weights, epochs=epochs)
+        train(small_recordings, tmp_path / "bundle", encoder=choice, seeds=seeds)
+
+    assert [choice.epochs for choice in loaded] == [0, 1, 1]
+
+
+def test_a_frozen_transformer_without_weights_is_refused_before_any_fit(small_recordings: Path, tmp_path: Path) -> None:
+    """Its fits need nothing but to be told where the weights are."""
+    told: list[str] = []
+
+    with pytest.raises(WeightsError):
+        train(small_recordings, tmp_path / "out", encoder=EncoderChoice(kind=MODERNBERT), on_step=told.append)
+
+    assert told == ["read"]
 
 
 def test_modernbert_needs_weights(small_examples: Examples) -> None:
