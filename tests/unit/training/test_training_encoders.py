@@ -16,7 +16,7 @@ from chimera_training.export import TOLERANCE, ExportError, export_graphs
 from chimera_training.features import normalise
 from chimera_training.fitting import fit
 from chimera_training.kernel import KernelEncoder
-from chimera_training.length import LengthModel, call_rows
+from chimera_training.length import LengthModel, applications, call_rows
 from chimera_training.pipeline import train
 from chimera_training.reading import TextHeads
 from chimera_training.text_graph import run, text_graph
@@ -49,9 +49,10 @@ Lengths = tuple[LengthModel, np.typing.NDArray[np.float32]]
 
 @pytest.fixture(scope="module")
 def lengths(small_examples: Examples) -> Lengths:
-    fitted = fit(small_examples, everything(small_examples))
+    fitted, calls = fit(small_examples, everything(small_examples)), small_examples.calls
+    known = applications(small_examples, calls)
     return fitted.lengths, call_rows(
-        small_examples, small_examples.calls, fitted.length_readings, fitted.lengths.traits
+        small_examples, calls, fitted.length_readings, fitted.lengths.learned, application=known
     )
 
 
