@@ -85,7 +85,9 @@ def test_a_target_that_cannot_be_made_is_one_line_and_exit_2(small_recordings: P
     """The operating system's reason, with the path."""
     (tmp_path / "file").touch()
 
-    result = runner.invoke(app, ["train", "--data", str(small_recordings), "--out", str(tmp_path / "file" / "bundle")])
+    options = ["--data", str(small_recordings), "--out", str(tmp_path / "file" / "bundle"), "--seeds", "0"]
+
+    result = runner.invoke(app, ["train", *options])
 
     assert result.exit_code == 2
     assert len(result.stderr.strip().splitlines()) == 1
