@@ -9,7 +9,7 @@ import numpy as np
 from chimera_router.prediction.batching import LARGEST_BATCH
 from chimera_router.prediction.bundle import Bundle
 from chimera_router.prediction.onnx import Graphs
-from chimera_training.bundle import Manifest, digest
+from chimera_training.bundle import Manifest, TrainedModel, digest
 from chimera_training.data import (
     PROMPT_OUTCOMES,
     WORKFLOW_TRACES,
@@ -17,10 +17,10 @@ from chimera_training.data import (
     read_prompt_outcomes,
     read_workflows,
 )
-from chimera_training.examples import Examples, arrange
+from chimera_training.examples import Examples, Integers, arrange
 from chimera_training.features import Floats, length_columns
 from chimera_training.heads import confidence
-from chimera_training.length import call_rows
+from chimera_training.length import Learned, call_rows
 from chimera_training.measure import Predicted
 from chimera_training.split import held_out
 
@@ -63,7 +63,7 @@ def trained_on(manifest: Manifest, data: Path) -> bool:
 
 
 def predict_examples(bundle: Bundle, examples: Examples, *, on_done: Callable[[int], None]) -> Predicted:
-    """Return what a bundle makes of every task and call.
+    """Return what a bundle makes of every task and call; the application of a call is its task set.
 
     Args:
         bundle: Read and checked; it knows every model of the examples.
@@ -76,16 +76,30 @@ def predict_examples(bundle: Bundle, examples: Examples, *, on_done: Callable[[i
     graphs = Graphs(bundle)
     known = {model.name: model for model in bundle.manifest.models}
     models = [known[name] for name in examples.models]
-    traits = np.array([model.traits() for model in models])
+    learned, application = _learned(bundle.manifest, models), _applications(bundle.manifest, examples)
     readings = _read(graphs, examples.tasks.texts, on_done)
     taken = readings[:, length_columns(bundle.manifest.readings)]
-    tokens = _lengths(graphs, call_rows(examples, examples.calls, taken, traits), on_done)
+    rows = call_rows(examples, examples.calls, taken, learned, application=application)
+    tokens, stage_high = _lengths(graphs, rows, application, on_done)
     return Predicted(
         readings=readings,
         confidence=confidence(readings, np.column_stack([model.head for model in models])),
         # Three trees know nothing of each other; the picker orders their answers so too.
         tokens=np.maximum.accumulate(tokens, axis=0),
+        stage_high=np.maximum(stage_high, tokens[0]),
     )
+
+
+def _learned(manifest: Manifest, models: Sequence[TrainedModel]) -> Learned:
+    effects = np.array([model.effects for model in models])
+    return Learned(np.array([model.traits() for model in models]), manifest.encodings(effects))
+
+
+def _applications(manifest: Manifest, examples: Examples) -> Integers:
+    """Return the number of each call's application; one that the bundle has never seen is not known."""
+    numbers = np.array([manifest.application(name) for name in examples.domains])
+    of_calls: Integers = numbers[examples.tasks.domain[examples.calls.task]]
+    return of_calls
 
 
 def _read(graphs: Graphs, texts: Sequence[str], on_done: Callable[[int], None]) -> Floats:
@@ -97,10 +111,11 @@ def _read(graphs: Graphs, texts: Sequence[str], on_done: Callable[[int], None]) 
     return np.vstack(readings)
 
 
-def _lengths(graphs: Graphs, rows: Any, on_done: Callable[[int], None]) -> Floats:
-    tokens = []
+def _lengths(graphs: Graphs, rows: Any, application: Integers, on_done: Callable[[int], None]) -> tuple[Floats, Floats]:
+    tokens, stage_high = [], []
     for start in range(0, len(rows), ROW_BATCH):
-        batch = rows[start : start + ROW_BATCH]
-        tokens.append(graphs.lengths(batch))
-        on_done(len(batch))
-    return np.hstack(tokens)
+        some = slice(start, start + ROW_BATCH)
+        tokens.append(graphs.lengths(rows[some], application[some]))
+        stage_high.append(graphs.stage_high(rows[some], application[some]))
+        on_done(len(rows[some]))
+    return np.hstack(tokens), np.hstack(stage_high)

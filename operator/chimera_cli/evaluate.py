@@ -82,6 +82,8 @@ def evaluate(
 ) -> None:
     """Measure a bundle's confidences and lengths on recorded outcomes of tasks that it was not trained on.
 
+    Lengths are those of known applications: each call's task set is the application that the bundle looks up.
+
     Example: chimera evaluate --bundle my-bundle --data my-recordings --pools pools.json --json figures.json
     """
     if json_file is not None and not json_file.parent.is_dir():

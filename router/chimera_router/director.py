@@ -82,7 +82,7 @@ class Director:
         started, pool = self.clock(), self.pool
         arrival = self._arrive(asked)
         program = arrival.program
-        query = _query(asked.request, program)
+        query = _query(asked.request, program, application=identity.application(asked.headers))
         decision = await self._decide(pool, query, self._request(asked, program))
         previous = program.assignment
         exchange = self._begin(pool, decision, asked, program)
@@ -282,13 +282,16 @@ def _uncorrected(prediction: ModelPrediction) -> float:
     return corrected(prediction.confidence, -prediction.confidence_logits)
 
 
-def _query(request: ParsedRequest, program: Program | None) -> Query:
+def _query(request: ParsedRequest, program: Program | None, *, application: str = "") -> Query:
     return Query(
         text=request.task,
         prompt_tokens=request.prompt_tokens,
         stage=program.stage if program else 0,
         tokens_so_far=program.tokens if program else 0,
         last_tokens=program.last_tokens if program else 0,
+        largest_tokens=program.largest_tokens if program else 0,
+        last_text=request.messages[-1].body,
+        application=application,
         max_tokens=request.max_tokens,
     )
 

@@ -14,6 +14,7 @@ EXPLAIN = "x-chimera-explain"
 DECISION = "x-chimera-decision"
 DROPPED_REASON = "x-chimera-dropped-reason"
 TENANT = "x-chimera-tenant"
+APPLICATION = "x-chimera-application"
 
 # The names llm-d and clients already use; read, in this order, where Chimera's own is absent.
 SESSION_IDS = (

@@ -1,11 +1,14 @@
 """The manifest of a bundle, `bundle.json`: written by the export, read by the router, defined once."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
+import numpy as np
 
-from chimera_training.features import length_features
+from chimera_training.encodings import MEASURED, STAGES, UNKNOWN, Encodings
+from chimera_training.features import Floats, length_features
 
 FORMAT_VERSION = 2
 MANIFEST = "bundle.json"
@@ -13,9 +16,10 @@ MANIFEST = "bundle.json"
 # Graphs of a bundle: name of the file, and what it computes.
 TEXT = "text.onnx"  # text (n, 1), its tokens (n, length), or both → what can be read in it (n, readings)
 STAGE_TOKENS = "stage_tokens.onnx"  # features (rows, columns) → log(1 + tokens of this request), median
+STAGE_TOKENS_HIGH = "stage_tokens_high.onnx"  # the same at the .9 quantile, before its application's `stage_shift`
 REMAINING_TOKENS = "remaining_tokens.onnx"  # the same of the rest of the workflow, this request included
-REMAINING_TOKENS_HIGH = "remaining_tokens_high.onnx"  # the same at the .9 quantile, before `high_shift`
-GRAPHS = (TEXT, STAGE_TOKENS, REMAINING_TOKENS, REMAINING_TOKENS_HIGH)
+REMAINING_TOKENS_HIGH = "remaining_tokens_high.onnx"  # the same at .9, before `remaining_shift`
+GRAPHS = (TEXT, STAGE_TOKENS, STAGE_TOKENS_HIGH, REMAINING_TOKENS, REMAINING_TOKENS_HIGH)
 TOKENIZER = "tokenizer.json"  # beside the graphs, where the text graph takes tokens
 
 TEXT_INPUT = "text"
@@ -42,6 +46,8 @@ class TrainedModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         ability: In logits, over the average model.
         stage_verbosity: log(1 + tokens) of its answers, over other models' at the same task and stage.
         remaining_verbosity: The same of all tokens its workflows still need.
+        effects: For each of the `applications`, what was measured of it there over the average model
+            (`encodings.MEASURED`).
     """
 
     name: Name
@@ -52,10 +58,28 @@ class TrainedModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ability: float
     stage_verbosity: float
     remaining_verbosity: float
+    effects: tuple[tuple[float, ...], ...]
 
     def traits(self) -> tuple[float, float, float]:
         """Return the values of `features.TRAIT_FEATURES`, in order."""
         return (self.ability, self.stage_verbosity, self.remaining_verbosity)
+
+
+class Application(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An application whose lengths the bundle has learned; in recorded data a task set.
+
+    Attributes:
+        name: Empty for one that is not known.
+        levels: For each stage, what was measured of the average model (`encodings.MEASURED`).
+        stage_shift: Added to the .9 quantile of a call, in log(1 + tokens), so that it covers .9 of new tasks of this
+            application (split conformal).
+        remaining_shift: The same of the rest of the workflow.
+    """
+
+    name: str
+    levels: tuple[tuple[float, ...], ...]
+    stage_shift: float
+    remaining_shift: float
 
 
 class FeatureSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,7 +91,6 @@ class FeatureSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         head_characters: Kept of the beginning of a long text.
         tail_characters: Kept of its end.
         length: Columns of the length trees' input, in order.
-        high_shift: Added to the .9 quantile, in log(1 + tokens), so that it covers .9 of new tasks (split conformal).
     """
 
     encoder: Name
@@ -75,7 +98,6 @@ class FeatureSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     head_characters: Count
     tail_characters: Count
     length: tuple[Name, ...]
-    high_shift: float
 
 
 class TrainingData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -148,7 +170,7 @@ class LengthFigures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         kendall: Kendall's tau-b of the same.
         mean_error: Mean absolute error of the median, in tokens.
         mean_tokens: Mean of the truth, in tokens.
-        coverage: Share of truths at or below the .9 quantile; None for `stage`, which has none.
+        coverage: Share of truths at or below the .9 quantile.
     """
 
     name: Name
@@ -208,6 +230,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         written_by: Program and version.
         readings: Names of what the text graph reads, in the order of its output: `domain:NAME` for the chance of each
             kind of task, `difficulty` in logits of failure.
+        applications: First the one that is not known.
         models: Those with a head.
         features: How the inputs of the graphs are made.
         training: What it was trained on.
@@ -221,6 +244,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     format_version: int
     written_by: str
     readings: tuple[Name, ...]
+    applications: tuple[Application, ...]
     models: tuple[TrainedModel, ...]
     features: FeatureSettings
     training: TrainingData
@@ -228,6 +252,16 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     differences: dict[str, Size]
     rounding: RoundingFigures | None = None
     files: dict[str, Digest]
+
+    def application(self, name: str) -> int:
+        """Return the number of an application, `encodings.UNKNOWN` for one that is not among `applications`."""
+        names = [each.name for each in self.applications]
+        return names.index(name) if name in names else UNKNOWN
+
+    def encodings(self, effects: Floats) -> Encodings:
+        """Return what was measured of the applications and of models with these `effects`, (models, ...)."""
+        of_models = effects.reshape(len(effects), len(self.applications), len(MEASURED))
+        return Encodings(np.array([each.levels for each in self.applications]), of_models.swapaxes(0, 1))
 
 
 class ManifestError(ValueError):
@@ -272,8 +306,10 @@ def _check_consistency(manifest: Manifest) -> None:
         raise ManifestError("`models` must hold at least one model, and no name twice")
     if not manifest.readings or len(set(manifest.readings)) != len(manifest.readings):
         raise ManifestError("`readings` must name at least one, and none twice")
+    _check_applications(manifest.applications)
     for model in manifest.models:
         _check_head(model, len(manifest.readings))
+        _check_table(f"model {model.name!r}: `effects`", model.effects, len(manifest.applications))
     if manifest.features.length != length_features(manifest.readings):
         raise ManifestError(
             "`features.length` must be the features that this program computes for `readings`, in order"
@@ -289,3 +325,16 @@ def _check_head(model: TrainedModel, readings: int) -> None:
             f"model {model.name!r}: `head` must have one number for each of the {readings} `readings`, "
             f"but has {len(model.head)}"
         )
+
+
+def _check_applications(applications: Sequence[Application]) -> None:
+    names = [application.name for application in applications]
+    if names[:1] != [""] or len(set(names)) != len(names):
+        raise ManifestError("`applications` must begin with the empty name, and hold no name twice")
+    for application in applications:
+        _check_table(f"application {application.name!r}: `levels`", application.levels, STAGES)
+
+
+def _check_table(place: str, rows: Sequence[Sequence[float]], count: int) -> None:
+    if len(rows) != count or any(len(row) != len(MEASURED) for row in rows):
+        raise ManifestError(f"{place} must be {count} rows of {len(MEASURED)} numbers")

@@ -17,7 +17,7 @@ from chimera_training.encoder import Encoder
 from chimera_training.examples import Examples, Integers, Mask, Outcomes
 from chimera_training.features import Floats, reading_names
 from chimera_training.heads import confidence, fit_head, head_precision, sigmoid
-from chimera_training.reading import LabelledTexts, TextHeads, fit_heads, read_unseen
+from chimera_training.reading import LabelledTexts, TextHeads, fit_reading
 
 # Precisions (1 / variance, in logits) of the priors: tasks of a domain differ in ease by about 1.5, domains by more.
 TASK_PRECISION = 0.5
@@ -58,8 +58,7 @@ def fit_confidence(examples: Examples, encoder: Encoder, training: Mask) -> tupl
     """
     outcomes = examples.outcomes.of(training)
     texts = _labelled(examples, outcomes, encoder.encode(examples.tasks.texts))
-    heads = fit_heads(texts.of(training))
-    readings = read_unseen(texts, heads, examples.tasks.ids, training)
+    heads, readings = fit_reading(texts, examples.tasks.ids, training)
     by_domain = Outcomes(task=examples.tasks.domain[outcomes.task], model=outcomes.model, success=outcomes.success)
     ease, ability = fit_rasch(
         by_domain, tasks=len(examples.domains), models=len(examples.models), task_precision=DOMAIN_EASE_PRECISION

@@ -20,7 +20,7 @@ from chimera_training.data import (
     read_prompt_outcomes,
     read_workflows,
 )
-from chimera_training.features import Floats, normalise
+from chimera_training.features import Floats, message_measures, normalise
 
 Integers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -73,16 +73,22 @@ class Calls:
     """C calls: what was known when each was made, and what it and the rest of its workflow then took.
 
     Attributes:
-        known: (C, 4) prompt tokens, stage, output tokens of earlier stages, output tokens of the last one.
+        known: (C, 5) prompt tokens, stage, and output tokens: of earlier stages together, of the last, of the longest.
+        messages: (C, 7) `features.message_measures` of the last message.
         stage_tokens: (C,) output tokens of this call.
         remaining_tokens: (C,) output tokens of this and all later calls.
+        stages_left: (C,) this and all later calls.
+        success: (C,) 1 where the workflow solved its task.
     """
 
     task: Integers
     model: Integers
     known: Floats
+    messages: Floats
     stage_tokens: Floats
     remaining_tokens: Floats
+    stages_left: Floats
+    success: Floats
 
     @property
     def stage(self) -> Integers:
@@ -91,13 +97,19 @@ class Calls:
 
     def of(self, tasks: Mask) -> "Calls":
         """Return those of the marked tasks."""
-        kept = tasks[self.task]
+        return self.chosen(tasks[self.task])
+
+    def chosen(self, kept: Mask) -> "Calls":
+        """Return the marked calls, (C,)."""
         return Calls(
             task=self.task[kept],
             model=self.model[kept],
             known=self.known[kept],
+            messages=self.messages[kept],
             stage_tokens=self.stage_tokens[kept],
             remaining_tokens=self.remaining_tokens[kept],
+            stages_left=self.stages_left[kept],
+            success=self.success[kept],
         )
 
 
@@ -172,27 +184,40 @@ class _Task:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A prompt's answer or a workflow, in the same words. Each call: prompt, stage, so far, last, output, remaining."""
+    """A prompt's answer or a workflow, in the same words."""
 
     task: _Task
     model: str
     parameters_b: float
     success: bool
-    calls: tuple[tuple[int, int, int, int, int, int], ...]
+    calls: tuple["_Call", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """`known` and `messages` of `Calls`, then its tokens and those that remain."""
+
+    known: tuple[int, int, int, int, int]
+    message: tuple[int, ...]
+    output_tokens: int
+    remaining_tokens: int
 
 
 def _of_prompt(row: PromptOutcome) -> _Row:
     task = _Task(row.prompt_id, normalise(row.text), row.task_set, workflow=False)
-    call = (row.prompt_tokens, 0, 0, 0, row.output_tokens, row.output_tokens)
+    call = _Call((row.prompt_tokens, 0, 0, 0, 0), message_measures(""), row.output_tokens, row.output_tokens)
     return _Row(task, row.model, row.parameters_b, row.success, (call,))
 
 
 def _of_workflow(row: Workflow) -> _Row:
     task = _Task(row.task_id, normalise(row.stages[0].text), row.task_set, workflow=True)
-    calls, so_far, last = [], 0, 0
+    calls, so_far, last, largest = [], 0, 0, 0
     for number, stage in enumerate(row.stages):
-        calls.append((stage.prompt_tokens, number, so_far, last, stage.output_tokens, stage.remaining_tokens))
-        so_far, last = so_far + stage.output_tokens, stage.output_tokens
+        known = (stage.prompt_tokens, number, so_far, last, largest)
+        message = message_measures(normalise(stage.text) if number else "")
+        calls.append(_Call(known, message, stage.output_tokens, stage.remaining_tokens))
+        last = stage.output_tokens
+        so_far, largest = so_far + last, max(largest, last)
     return _Row(task, row.model, row.parameters_b, row.success, tuple(calls))
 
 
@@ -207,11 +232,14 @@ def _tasks(tasks: Sequence[_Task], domains: Sequence[str]) -> Tasks:
 
 def _calls(rows: Sequence[_Row], task: Integers, model: Integers) -> Calls:
     counts = [len(row.calls) for row in rows]
-    table = np.array([call for row in rows for call in row.calls], dtype=np.float64).reshape(-1, 6)
+    calls = [call for row in rows for call in row.calls]
     return Calls(
         task=np.repeat(task, counts),
         model=np.repeat(model, counts),
-        known=table[:, :4],
-        stage_tokens=table[:, 4],
-        remaining_tokens=table[:, 5],
+        known=np.array([call.known for call in calls], dtype=np.float64),
+        messages=np.array([call.message for call in calls], dtype=np.float64),
+        stage_tokens=np.array([call.output_tokens for call in calls], dtype=np.float64),
+        remaining_tokens=np.array([call.remaining_tokens for call in calls], dtype=np.float64),
+        stages_left=np.array([left for count in counts for left in range(count, 0, -1)], dtype=np.float64),
+        success=np.repeat([float(row.success) for row in rows], counts),
     )

@@ -25,6 +25,7 @@ from chimera_training.bundle import (
     REMAINING_TOKENS,
     REMAINING_TOKENS_HIGH,
     STAGE_TOKENS,
+    STAGE_TOKENS_HIGH,
     TEXT,
     TOKENIZER,
     Manifest,
@@ -113,6 +114,7 @@ def _export_text(encoder: Encoder, heads: TextHeads, texts: Sequence[str]) -> Ex
 def _export_trees(lengths: LengthModel, rows: Any) -> Exported:
     trees = {
         STAGE_TOKENS: lengths.stage,
+        STAGE_TOKENS_HIGH: lengths.stage_high,
         REMAINING_TOKENS: lengths.remaining,
         REMAINING_TOKENS_HIGH: lengths.remaining_high,
     }

@@ -5,6 +5,7 @@ of the length trees). The numbers join what is known of the request, what the te
 traits of the model. Nothing here may import more than numpy: the router imports this module.
 """
 
+import re
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -18,21 +19,53 @@ Floats: TypeAlias = NDArray[np.float64]
 HEAD_CHARACTERS = 500
 TAIL_CHARACTERS = 1500
 
-# Words of the text graph. Any other pattern, bigrams over `\b\w\w+\b` above all, is cut differently by onnxruntime.
-TOKEN_PATTERN = "[a-zA-Z0-9]+"  # noqa: S105 - a pattern, no secret
+# Tokens of the text graph, in lower case: words, single digits, single other characters. Symbols tell formulas and code
+# apart, which words alone cannot. White space is spelt out because onnxruntime and Python differ on what else is such.
+TOKEN_PATTERN = r"[a-z]+|[0-9]|[^a-z0-9 \t\n\r\f\v]"  # noqa: S105 - a pattern, no secret
 
 REQUEST_FEATURES = (
     "log_prompt_tokens",
     "stage",
     "log_tokens_so_far",
     "log_last_tokens",
+    "log_largest_tokens",
+    "log_mean_tokens",
     "log_characters",
     "log_digits",
     "log_symbols",
+    "message_log_characters",
+    "message_log_digits",
+    "message_log_symbols",
+    "message_failed",
+    "message_rejected",
+    "message_last_number",
+    "message_number_before",
 )
 DOMAIN_PREFIX = "domain:"
 DIFFICULTY = "difficulty"
 TRAIT_FEATURES = ("ability", "stage_verbosity", "remaining_verbosity")
+APPLICATION_FEATURES = (
+    "application_known",
+    "application_stage_tokens",
+    "application_remaining_tokens",
+    "application_stages_left",
+    "application_success",
+    "model_stage_tokens",
+    "model_remaining_tokens",
+    "model_stages_left",
+    "model_success",
+)
+
+# Words by which tools and environments tell of a failed step, and of a refused answer.
+FAILED = ("error", "exception", "traceback", "failed", "invalid", "understand")
+REJECTED = ("wrong", "incorrect", "not correct")
+
+# Agents end their messages with what is left ("3 steps left and 1 chances"): the last two numbers of this many last
+# characters, up to a cap above which a number counts something else.
+NUMBERS_WITHIN = 200
+LARGEST_NUMBER = 20
+NO_NUMBER = -1
+_NUMBER = re.compile("[0-9]+")
 
 # Values of the length trees' input lie on this many steps to the unit. On it values and the thresholds between them are
 # exact in single precision, so the exported trees branch as their source does; a step is 0.1 % of a length.
@@ -74,7 +107,12 @@ def length_columns(readings: Sequence[str]) -> list[int]:
 
 def length_features(readings: Sequence[str]) -> tuple[str, ...]:
     """Name the columns of `length_rows`, in order, for a text graph that reads these."""
-    return (*REQUEST_FEATURES, *(readings[column] for column in length_columns(readings)), *TRAIT_FEATURES)
+    return (
+        *REQUEST_FEATURES,
+        *(readings[column] for column in length_columns(readings)),
+        *TRAIT_FEATURES,
+        *APPLICATION_FEATURES,
+    )
 
 
 def text_measures(text: str) -> tuple[int, int, int]:
@@ -83,36 +121,65 @@ def text_measures(text: str) -> tuple[int, int, int]:
     return len(text), int(kinds[_DIGIT]), int(kinds[_SYMBOL])
 
 
-def request_rows(known: Floats, measures: Floats) -> Floats:
+def message_measures(message: str) -> tuple[int, int, int, int, int, int, int]:
+    """Measure the normalised last message of a later stage; an empty one stands for the first stage, which has none.
+
+    Returns:
+        Characters, digits, symbols; whether it tells of a failure, of a refusal; its last number, the one before.
+    """
+    if not message:
+        return (0, 0, 0, 0, 0, NO_NUMBER, NO_NUMBER)
+    numbers = _NUMBER.findall(message[-NUMBERS_WITHIN:])
+    before, last = [NO_NUMBER, NO_NUMBER, *(min(int(digits[-9:]), LARGEST_NUMBER) for digits in numbers[-2:])][-2:]
+    failed, rejected = (any(word in message for word in words) for words in (FAILED, REJECTED))
+    return (*text_measures(message), int(failed), int(rejected), last, before)
+
+
+def request_rows(known: Floats, measures: Floats, messages: Floats) -> Floats:
     """Return one row of `REQUEST_FEATURES` for each request.
 
     Args:
-        known: (n, 4) prompt tokens, 0-based stage, output tokens of earlier stages, output tokens of the stage before.
-        measures: (n, 3) `text_measures` of its text.
+        known: (n, 5) prompt tokens, 0-based stage, and output tokens: of earlier stages together, of the stage before,
+            of the longest of them.
+        measures: (n, 3) `text_measures` of its task.
+        messages: (n, 7) `message_measures` of its last message.
     """
-    rows: Floats = np.hstack([np.log1p(known), np.log1p(measures)])
-    rows[:, 1] = known[:, 1]
-    return rows
+    stage, so_far = known[:, 1:2], known[:, 2:3]
+    mean = so_far / stage.clip(min=1)
+    counts = np.log1p(np.hstack([known, mean, measures, messages[:, :3]]))
+    counts[:, 1] = known[:, 1]
+    return np.hstack([counts, messages[:, 3:]])
 
 
-def length_rows(requests: Floats, readings: Floats, traits: Floats) -> NDArray[np.float32]:
+def length_rows(requests: Floats, readings: Floats, traits: Floats, applications: Floats) -> NDArray[np.float32]:
     """Return the input of the length trees, one row for each request with its model.
 
     Args:
-        requests: (n, 7), from `request_rows`.
+        requests: (n, `REQUEST_FEATURES`), from `request_rows`.
         readings: (n, `length_columns`), what the text graph read, of it what the trees take.
         traits: (n, 3), `TRAIT_FEATURES` of the model.
+        applications: (n, `APPLICATION_FEATURES`), from `encodings.Encodings`.
 
     Returns:
         (n, features), on the grid.
     """
-    rows: NDArray[np.float64] = np.round(np.hstack([requests, readings, traits]) * GRID) / GRID
+    rows: NDArray[np.float64] = np.round(np.hstack([requests, readings, traits, applications]) * GRID) / GRID
     return rows.astype(np.float32)
 
 
-def length_rows_of_all(requests: Floats, readings: Floats, traits: Floats) -> NDArray[np.float32]:
-    """Return such a row for every request with every model: all models of the first request, then of the second."""
+def length_rows_of_all(requests: Floats, readings: Floats, traits: Floats, applications: Floats) -> NDArray[np.float32]:
+    """Return such a row for every request with every model: all models of the first request, then of the second.
+
+    Args:
+        requests: (requests, `REQUEST_FEATURES`).
+        readings: (requests, `length_columns`).
+        traits: (models, 3).
+        applications: (requests * models, `APPLICATION_FEATURES`), in the order of the rows.
+    """
     models, count = len(traits), len(requests)
     return length_rows(
-        np.repeat(requests, models, axis=0), np.repeat(readings, models, axis=0), np.tile(traits, (count, 1))
+        np.repeat(requests, models, axis=0),
+        np.repeat(readings, models, axis=0),
+        np.tile(traits, (count, 1)),
+        applications,
     )

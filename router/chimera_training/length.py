@@ -11,7 +11,8 @@ from typing import Any
 import lightgbm
 import numpy as np
 
-from chimera_training.calibration import conformal_shift
+from chimera_training.calibration import grouped_shifts
+from chimera_training.encodings import UNKNOWN, Encodings, fit_encodings
 from chimera_training.examples import Calls, Examples, Integers, Mask
 from chimera_training.features import Floats, length_rows, request_rows, text_measures
 from chimera_training.split import fold
@@ -19,31 +20,70 @@ from chimera_training.split import fold
 MEDIAN = 0.5
 HIGH = 0.9
 
-# 200 trees of 31 leaves: 300 trees or 63 leaves change held-out errors by under 2 % and add half a megabyte.
 # `deterministic` with one seed and row-wise histograms: equal data gives equal trees.
 SETTINGS = {
     "objective": "quantile",
-    "num_leaves": 31,
     "learning_rate": 0.08,
     "min_data_in_leaf": 50,
-    "num_threads": 2,
+    "num_threads": 1,  # two that wait for each other on a busy machine take far longer than one
     "seed": 0,
     "deterministic": True,
     "force_row_wise": True,
     "verbose": -1,
 }
-TREES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large an ensemble is, and the share of features that each of its trees sees."""
+
+    trees: int
+    leaves: int
+    features: float = 1.0
+
+    def settings(self, quantile: float) -> dict[str, Any]:
+        """Return LightGBM's settings of an ensemble for a quantile."""
+        return {**SETTINGS, "num_leaves": self.leaves, "feature_fraction": self.features, "alpha": quantile}
+
+
+# The median of what remains is what scheduling orders by, so it has the largest ensemble: 63 leaves lower its error by
+# 1 % against 47. How many trees is a matter of cost: a row passes each of them.
+REMAINING = Size(trees=200, leaves=63, features=0.6)
+STAGE = Size(trees=150, leaves=31)
+QUANTILE = Size(trees=100, leaves=31)
+
+# Weight of a call of a workflow in the median of what remains, where a prompt's only call has 1. Recorded prompts are
+# many and what remains of them is one answer; at weight 1 they take the splits that workflows need, at a cost of 2.5 %
+# of the error.
+WORKFLOW_WEIGHT = 10.0
 
 # Spread of the noise put on prompt tokens, in logarithms: the router estimates them from bytes, within about a tenth.
 PROMPT_NOISE = 0.1
+
+# Share of workflows whose application is hidden from the trees, so that they predict well for one that nobody knows.
+HIDDEN_SHARE = 0.2
 
 # Calls that shrink a model's traits halfway to the average model.
 SHRINKAGE = 20
 
 ROUNDS = 10  # of alternating means; traits move by less than 0.001 after these
 
-# One of this many folds of the training tasks calibrates the high quantile instead of training it.
-CALIBRATION_FOLDS = 5
+# Parts of the training tasks. Each is encoded by measurements of the others, for no call may see its own length; and
+# each calibrates the high quantiles by trees fitted on the others.
+FOLDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What was measured of models and applications; the trees read it.
+
+    Attributes:
+        traits: (models, 3) `features.TRAIT_FEATURES` of each model.
+        encodings: Of each application, numbered from 1, and each model in it.
+    """
+
+    traits: Floats
+    encodings: Encodings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,21 +92,24 @@ class LengthModel:
 
     Attributes:
         stage: Median of this call.
+        stage_high: The .9 quantile of the same, before its shift.
         remaining: Median of this and all later calls.
-        remaining_high: The .9 quantile of the same, before `high_shift`.
-        high_shift: To be added to the .9 quantile.
-        traits: (models, 3) `features.TRAIT_FEATURES` of each model.
+        remaining_high: The .9 quantile of the same, before its shift.
+        shifts: (applications + 1, 2) to be added to `stage_high` and to `remaining_high`, row 0 where the application
+            is not known.
+        learned: What the trees read.
     """
 
     stage: Any
+    stage_high: Any
     remaining: Any
     remaining_high: Any
-    high_shift: float
-    traits: Floats
+    shifts: Floats
+    learned: Learned
 
 
 def fit_lengths(examples: Examples, readings: Floats, ability: Floats, training: Mask) -> LengthModel:
-    """Fit on the training tasks.
+    """Fit on the training tasks; the application of a call is its task set.
 
     Args:
         examples: Recorded rows.
@@ -75,35 +118,84 @@ def fit_lengths(examples: Examples, readings: Floats, ability: Floats, training:
         training: (tasks,) those to fit on.
     """
     calls = examples.calls.of(training)
-    traits = np.column_stack([ability, *_verbosity(calls, len(ability))])
-    rows = call_rows(examples, calls, readings, traits, noise=PROMPT_NOISE)
+    learned = _learn(examples, calls, ability)
+    application = _hidden(applications(examples, calls), calls)
+    part = np.array([fold(task_id, FOLDS) for task_id in examples.tasks.ids])[calls.task]
+    rows = call_rows(examples, calls, readings, learned, application=application, noise=PROMPT_NOISE)
+    for number in np.unique(part):
+        own = part == number
+        if not own.all():
+            others = _learn(examples, calls.chosen(~own), ability)
+            rows[own] = call_rows(examples, calls, readings, others, application=application, noise=PROMPT_NOISE)[own]
     stage, remaining = np.log1p(calls.stage_tokens), np.log1p(calls.remaining_tokens)
-    calibrating = _calibrating(examples)[calls.task]
-    high = _fit(rows[~calibrating], remaining[~calibrating], HIGH)
+    weight = np.where(examples.tasks.workflow[calls.task], WORKFLOW_WEIGHT, 1.0)
+    shifts = [_shifts(rows, target, part, (application, calls.task), examples) for target in (stage, remaining)]
     return LengthModel(
-        stage=_fit(rows, stage, MEDIAN),
-        remaining=_fit(rows, remaining, MEDIAN),
-        remaining_high=high,
-        high_shift=_shift(high, rows[calibrating], remaining[calibrating]),
-        traits=traits,
+        stage=_fit(rows, stage, MEDIAN, STAGE),
+        stage_high=_fit(rows, stage, HIGH, QUANTILE),
+        remaining=_fit(rows, remaining, MEDIAN, REMAINING, weight=weight),
+        remaining_high=_fit(rows, remaining, HIGH, QUANTILE),
+        shifts=np.column_stack(shifts),
+        learned=learned,
     )
 
 
-def call_rows(examples: Examples, calls: Calls, readings: Floats, traits: Floats, *, noise: float = 0.0) -> Any:
+def applications(examples: Examples, calls: Calls) -> Integers:
+    """Return the number of each call's application, from 1: in recorded data its task set."""
+    numbers: Integers = examples.tasks.domain[calls.task] + 1
+    return numbers
+
+
+def call_rows(  # noqa: PLR0913 - what is known of the calls, by name
+    examples: Examples,
+    calls: Calls,
+    readings: Floats,
+    learned: Learned,
+    *,
+    application: Integers,
+    noise: float = 0.0,
+) -> Any:
     """Return the input of the trees, (calls, features), with noise of this spread on the prompt tokens."""
     measures = np.array([text_measures(text) for text in examples.tasks.texts], dtype=np.float64)
     known = calls.known.copy()
     known[:, 0] *= np.exp(np.random.default_rng(0).normal(0.0, noise, len(known)))
-    return length_rows(request_rows(known, measures[calls.task]), readings[calls.task], traits[calls.model])
+    return length_rows(
+        request_rows(known, measures[calls.task], calls.messages),
+        readings[calls.task],
+        learned.traits[calls.model],
+        learned.encodings.rows(application, calls.stage, calls.model),
+    )
 
 
-def _fit(rows: Any, target: Floats, quantile: float) -> Any:
-    data = lightgbm.Dataset(rows, target, free_raw_data=True)
-    return lightgbm.train({**SETTINGS, "alpha": quantile}, data, num_boost_round=TREES)
+def _learn(examples: Examples, calls: Calls, ability: Floats) -> Learned:
+    measured = np.column_stack(
+        [np.log1p(calls.stage_tokens), np.log1p(calls.remaining_tokens), np.log1p(calls.stages_left), calls.success]
+    )
+    shape = len(examples.domains), len(ability)
+    encodings = fit_encodings(measured, applications(examples, calls), calls.stage, calls.model, shape=shape)
+    return Learned(np.column_stack([ability, *_verbosity(calls, len(ability))]), encodings)
 
 
-def _shift(high: Any, rows: Any, truth: Floats) -> float:
-    return conformal_shift(truth, high.predict(rows), coverage=HIGH) if len(rows) else 0.0
+def _hidden(application: Integers, calls: Calls) -> Integers:
+    """Hide the application of some pairs of task and model: all stages of a workflow, lest one betrays another's."""
+    drawn = np.random.default_rng(0).random((int(calls.task.max()) + 1, int(calls.model.max()) + 1))
+    return np.where(drawn[calls.task, calls.model] < HIDDEN_SHARE, UNKNOWN, application)
+
+
+def _fit(rows: Any, target: Floats, quantile: float, size: Size, *, weight: Floats | None = None) -> Any:
+    data = lightgbm.Dataset(rows, target, weight=weight, free_raw_data=True)
+    return lightgbm.train(size.settings(quantile), data, num_boost_round=size.trees)
+
+
+def _shifts(rows: Any, target: Floats, part: Integers, of: tuple[Integers, Integers], examples: Examples) -> Floats:
+    """Return the shift of the high quantile for each application, by trees that had not seen the call's task."""
+    missing = np.zeros(len(target))
+    for number in np.unique(part):
+        own = part == number
+        if not own.all():
+            missing[own] = target[own] - _fit(rows[~own], target[~own], HIGH, QUANTILE).predict(rows[own])
+    application, task = of
+    return grouped_shifts(missing, application, task, groups=len(examples.domains) + 1, coverage=HIGH)
 
 
 def _verbosity(calls: Calls, models: int) -> tuple[Floats, Floats]:
@@ -131,7 +223,3 @@ def effects(values: Floats, group: Integers, model: Integers, models: int) -> Fl
         level = np.bincount(group, values - effect[model]) / group_sizes
         effect = np.bincount(model, values - level[group], models) / model_sizes
     return effect
-
-
-def _calibrating(examples: Examples) -> Mask:
-    return np.array([fold(task_id, CALIBRATION_FOLDS) == 0 for task_id in examples.tasks.ids])

@@ -23,7 +23,7 @@ class TokenFigures(msgspec.Struct, frozen=True, kw_only=True):
         spearman: Rank correlation of median and truth; None where either is the same throughout.
         kendall: Kendall's tau-b of the same.
         mae: Mean absolute error of the median, in tokens.
-        coverage90: Share of calls whose remaining tokens, their own included, lie at or below the .9 quantile.
+        coverage90: Share of truths that lie at or below the .9 quantile.
         n: Calls.
         spearman_interval: 95 %, by bootstrap over the tasks; None where there is no correlation.
         mae_interval: The same.
@@ -64,11 +64,13 @@ class Predicted:
         readings: (tasks, readings) what was read.
         confidence: (tasks, models) chance of a right answer.
         tokens: (3, calls) of this call, of the rest of the workflow, of the rest at the .9 quantile.
+        stage_high: (calls,) of this call at the .9 quantile.
     """
 
     readings: Floats
     confidence: Floats
     tokens: Floats
+    stage_high: Floats
 
 
 def measure(
@@ -86,9 +88,9 @@ def measure(
         DataError: No task was answered by all models of a pool.
     """
     calls, tokens, weights = examples.calls, predicted.tokens, task_weights(len(examples.tasks.ids))
-    covered = calls.remaining_tokens <= tokens[2]
-    stage = _Lengths(calls.task, calls.stage_tokens, tokens[0], covered, weights)
-    remaining = _Lengths(calls.task, calls.remaining_tokens, tokens[1], covered, weights)
+    stage_covered = calls.stage_tokens <= predicted.stage_high
+    stage = _Lengths(calls.task, calls.stage_tokens, tokens[0], stage_covered, weights)
+    remaining = _Lengths(calls.task, calls.remaining_tokens, tokens[1], calls.remaining_tokens <= tokens[2], weights)
     placed = {pool.name: unseen_figures(pool, examples, predicted.readings, models, weights) for pool in pools}
     return Measurement(
         confidence={pool.name: pool_figures(pool, examples, predicted.confidence, weights) for pool in pools},
@@ -100,7 +102,7 @@ def measure(
 
 @dataclass(frozen=True, slots=True)
 class _Lengths:
-    """Tokens that calls took, what was predicted, and whether the .9 quantile covered what remained; each (calls,)."""
+    """Tokens that calls took, what was predicted, and whether the .9 quantile covered them; each (calls,)."""
 
     task: Integers
     truth: Floats

@@ -9,6 +9,7 @@ import numpy as np
 
 from chimera_training.bundle import (
     FORMAT_VERSION,
+    Application,
     FeatureSettings,
     Figures,
     Manifest,
@@ -23,7 +24,7 @@ from chimera_training.export import Exported, check_target, export_graphs, write
 from chimera_training.families import family_of
 from chimera_training.features import HEAD_CHARACTERS, TAIL_CHARACTERS, length_features
 from chimera_training.fitting import TFIDF_ALONE, Predictors, fit
-from chimera_training.length import call_rows
+from chimera_training.length import LengthModel, applications, call_rows
 from chimera_training.pools import read_pools
 from chimera_training.resampling import task_weights
 from chimera_training.seeds import Judge, Measured, figures
@@ -34,6 +35,8 @@ VERIFIED_CALLS = 20_000
 
 # Splits that the figures are means over. Each costs a fit, a minute on one core with the data of the package.
 SEEDS = 5
+
+_DIGITS = 4  # of an encoding in the manifest: a tenth of the grid that the trees see it on
 
 READ, FIT_ALL, FIT_TRAINING, EXPORT = "read", "fit on all tasks", "fit", "export"
 
@@ -138,6 +141,7 @@ def _bundle(
         format_version=FORMAT_VERSION,
         written_by=f"chimera {version('chimera')}",
         readings=predictors.confidence.readings,
+        applications=_applications(examples, predictors.lengths),
         models=_models(examples, predictors),
         features=_features(predictors),
         training=training,
@@ -173,9 +177,19 @@ def _split(examples: Examples, share: float, seed: int) -> Split:
 
 def _export(examples: Examples, predictors: Predictors) -> Exported:
     lengths, texts = predictors.lengths, examples.tasks.texts
-    rows = call_rows(examples, examples.calls, predictors.length_readings, lengths.traits)
+    calls = examples.calls
+    known = applications(examples, calls)
+    rows = call_rows(examples, calls, predictors.length_readings, lengths.learned, application=known)
     some = np.linspace(0, len(rows) - 1, num=min(VERIFIED_CALLS, len(rows)), dtype=np.int64)
     return export_graphs(predictors.encoder, predictors.confidence.heads, lengths, texts=texts, rows=rows[some])
+
+
+def _applications(examples: Examples, lengths: LengthModel) -> tuple[Application, ...]:
+    levels = lengths.learned.encodings.levels.round(_DIGITS).tolist()
+    return tuple(
+        Application(name=name, levels=tuple(map(tuple, own)), stage_shift=stage, remaining_shift=remaining)
+        for name, own, (stage, remaining) in zip(("", *examples.domains), levels, lengths.shifts.tolist(), strict=True)
+    )
 
 
 def _models(examples: Examples, predictors: Predictors) -> tuple[TrainedModel, ...]:
@@ -190,13 +204,15 @@ def _models(examples: Examples, predictors: Predictors) -> tuple[TrainedModel, .
             ability=float(ability),
             stage_verbosity=float(stage),
             remaining_verbosity=float(remaining),
+            effects=tuple(map(tuple, effects)),
         )
-        for name, head, parameters_b, general_score, (ability, stage, remaining) in zip(
+        for name, head, parameters_b, general_score, (ability, stage, remaining), effects in zip(
             examples.models,
             confidence.abilities.T,
             examples.parameters_b,
             confidence.general_score,
-            lengths.traits,
+            lengths.learned.traits,
+            lengths.learned.encodings.effects.swapaxes(0, 1).round(_DIGITS).tolist(),
             strict=True,
         )
     )
@@ -210,7 +226,6 @@ def _features(predictors: Predictors) -> FeatureSettings:
         head_characters=HEAD_CHARACTERS,
         tail_characters=TAIL_CHARACTERS,
         length=length_features(predictors.confidence.readings),
-        high_shift=predictors.lengths.high_shift,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,10 +17,10 @@ from chimera_training.evaluate import (
     length_replicates,
     task_groups,
 )
-from chimera_training.examples import Examples, Mask
+from chimera_training.examples import Examples, Integers, Mask
 from chimera_training.features import Floats
 from chimera_training.fitting import Predictors
-from chimera_training.length import call_rows
+from chimera_training.length import applications, call_rows
 from chimera_training.pools import Pool, common_outcomes
 from chimera_training.unseen import unseen_replicates
 
@@ -90,17 +90,33 @@ class Judge:
         return confidence_replicates(outcomes, chances[outcomes.task, outcomes.model], self.weights)
 
     def _length(self, predictors: Predictors, held_out: Mask) -> Iterator[tuple[tuple[str, str], LengthReplicates]]:
-        calls, lengths = self.examples.calls.of(held_out), predictors.lengths
-        rows = call_rows(self.examples, calls, predictors.length_readings, lengths.traits)
-        stage, remaining = np.expm1(lengths.stage.predict(rows)), np.expm1(lengths.remaining.predict(rows))
-        covered = calls.remaining_tokens <= np.expm1(lengths.remaining_high.predict(rows) + lengths.high_shift)
-        for name, own in call_groups(self.examples, calls, held_out):
-            task, weights = calls.task[own], self.weights
-            yield (name, "stage"), length_replicates(task, calls.stage_tokens[own], stage[own], weights)
-            yield (
-                (name, "remaining"),
-                length_replicates(task, calls.remaining_tokens[own], remaining[own], weights, covered=covered[own]),
-            )
+        examples, calls, lengths = self.examples, self.examples.calls.of(held_out), predictors.lengths
+        known = applications(examples, calls)
+        rows = call_rows(examples, calls, predictors.length_readings, lengths.learned, application=known)
+        stage = _Predicted.of(calls.stage_tokens, lengths.stage, lengths.stage_high, rows, lengths.shifts[known, 0])
+        remaining = _Predicted.of(
+            calls.remaining_tokens, lengths.remaining, lengths.remaining_high, rows, lengths.shifts[known, 1]
+        )
+        for name, own in call_groups(examples, calls, held_out):
+            task = calls.task[own]
+            yield (name, "stage"), stage.replicates(task, own, self.weights)
+            yield (name, "remaining"), remaining.replicates(task, own, self.weights)
+
+
+@dataclass(frozen=True, slots=True)
+class _Predicted:
+    """Tokens that calls took, what was predicted, and whether the .9 quantile covered them; each (calls,)."""
+
+    truth: Floats
+    median: Floats
+    covered: Mask
+
+    @staticmethod
+    def of(truth: Floats, median: Any, high: Any, rows: Any, shift: Floats) -> "_Predicted":
+        return _Predicted(truth, np.expm1(median.predict(rows)), truth <= np.expm1(high.predict(rows) + shift))
+
+    def replicates(self, task: Integers, own: Mask, weights: Floats) -> LengthReplicates:
+        return length_replicates(task, self.truth[own], self.median[own], weights, covered=self.covered[own])
 
 
 def figures(fits: Sequence[Measured], *, share: float) -> Figures:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chimera_training.bundle import TEXT_INPUT
+from chimera_training.surface import SURFACE_INPUT, surface
 
 INPUT_IDS = "input_ids"
 ATTENTION_MASK = "attention_mask"
@@ -76,6 +77,8 @@ def padded(rows: Sequence[Sequence[int]]) -> dict[str, TokenNumbers]:
 def text_inputs(texts: Sequence[str], tokens: Tokens | None, names: Collection[str]) -> dict[str, Any]:
     """Return what a text graph with inputs of these names is given for normalised texts."""
     inputs: dict[str, Any] = {TEXT_INPUT: np.array(texts, dtype=object).reshape(-1, 1)}
+    if SURFACE_INPUT in names:
+        inputs[SURFACE_INPUT] = surface(texts)
     if tokens is not None:
         inputs |= tokens.inputs(texts)
     return {name: inputs[name] for name in names}

@@ -3,16 +3,18 @@
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper
 
 from chimera_training.encoder import OPSET, Encoder
+from chimera_training.tokens import text_inputs
 
 
 def run(encoder: Encoder, texts: list[str]) -> Any:
     """Return the vectors, (texts, width)."""
-    return _session(encoder).run(None, {"text": np.array(texts, dtype=object)[:, None]})[0]
+    session = _session(encoder)
+    names = [value.name for value in session.get_inputs()]
+    return session.run(None, text_inputs(texts, encoder.tokens, names))[0]
 
 
 @lru_cache

@@ -3,6 +3,7 @@
 from chimera_training.bundle import (
     FORMAT_VERSION,
     GRAPHS,
+    Application,
     ConfidenceFigures,
     Estimate,
     FeatureSettings,
@@ -12,6 +13,7 @@ from chimera_training.bundle import (
     TrainedModel,
     TrainingData,
 )
+from chimera_training.encodings import MEASURED, STAGES
 from chimera_training.features import HEAD_CHARACTERS, TAIL_CHARACTERS, length_features, reading_names
 
 READINGS = reading_names(("code", "sums"))
@@ -34,7 +36,12 @@ def trained(
         ability=0.25,
         stage_verbosity=-0.5,
         remaining_verbosity=0.125,
+        effects=((0.0, 0.1, 0.2, 0.3), (0.5, 0.5, 0.5, 0.5)),
     )
+
+
+def application(name: str) -> Application:
+    return Application(name=name, levels=((5.0,) * len(MEASURED),) * STAGES, stage_shift=0.1, remaining_shift=0.2)
 
 
 def manifest() -> Manifest:
@@ -42,13 +49,13 @@ def manifest() -> Manifest:
         format_version=FORMAT_VERSION,
         written_by="chimera test",
         readings=READINGS,
+        applications=(application(""), application("sums")),
         models=(trained("Big-70B-Chat", family="big", parameters_b=70), trained("Small-7B-Chat", parameters_b=7)),
         features=FeatureSettings(
             encoder="tfidf",
             head_characters=HEAD_CHARACTERS,
             tail_characters=TAIL_CHARACTERS,
             length=length_features(READINGS),
-            high_shift=0.1,
         ),
         training=TrainingData(files={}, held_out_share=0.3, tasks=2, outcomes=4, calls=8),
         figures=Figures(

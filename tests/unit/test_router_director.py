@@ -102,6 +102,18 @@ async def test_outcome_teaches_predictor_and_workflow() -> None:
     ]
     later = predictor.asked[1]
     assert (later.text, later.stage, later.tokens_so_far, later.last_tokens) == ("task", 1, 30, 30)
+    assert (later.largest_tokens, later.last_text) == (30, "observed")
+
+
+async def test_an_application_that_gives_its_name_is_predicted_by_it() -> None:
+    """By header, at every stage that sends it; without one nothing is assumed."""
+    predictor = FakePredictor(small=prediction(0.4), large=prediction(0.9))
+    made = director(predictor)
+
+    (await made.choose(asked(x_chimera_application="tickets"))).close()
+    (await made.choose(asked())).close()
+
+    assert [query.application for query in predictor.asked] == ["tickets", ""]
 
 
 async def test_correction_learns_from_what_the_bundle_itself_predicted() -> None:

@@ -13,6 +13,7 @@ from chimera_training.bundle import LENGTH_INPUT, LENGTH_OUTPUT, STAGE_TOKENS, T
 
 BUNDLE = read_bundle(default_bundle())
 COLUMNS = len(BUNDLE.manifest.features.length)
+ROWS = np.zeros(3, dtype=np.int64)  # of an application that is not known
 STAGE, HIGH = 0, 2  # rows of `lengths`
 
 
@@ -65,23 +66,26 @@ def test_logarithms_come_back_as_tokens() -> None:
     """log(1 + tokens) out of the graph, tokens out of `lengths`; never below zero."""
     rows = np.zeros((3, COLUMNS), dtype=np.float32)
 
-    two = Graphs(with_graph(STAGE_TOKENS, constant(2.0))).lengths(rows)
-    negative = Graphs(with_graph(STAGE_TOKENS, constant(1.0, operator="Neg"))).lengths(rows)
+    two = Graphs(with_graph(STAGE_TOKENS, constant(2.0))).lengths(rows, ROWS)
+    negative = Graphs(with_graph(STAGE_TOKENS, constant(1.0, operator="Neg"))).lengths(rows, ROWS)
 
     assert two[STAGE] == pytest.approx([np.expm1(4.0)] * 3)
     assert negative[STAGE].tolist() == [0.0] * 3
     assert (two > 0).all()
 
 
-def test_the_high_quantile_is_shifted_as_the_manifest_says() -> None:
-    """The conformal shift is added in logarithms."""
-    features = msgspec.structs.replace(BUNDLE.manifest.features, high_shift=0.0)
-    plain = replace(BUNDLE, manifest=msgspec.structs.replace(BUNDLE.manifest, features=features))
-    rows = np.zeros((1, COLUMNS), dtype=np.float32)
+def test_high_quantiles_are_shifted_as_the_manifest_says() -> None:
+    """Each row by the shift of its application, added in logarithms."""
+    applications = BUNDLE.manifest.applications
+    none = tuple(msgspec.structs.replace(each, stage_shift=0.0, remaining_shift=0.0) for each in applications)
+    plain = replace(BUNDLE, manifest=msgspec.structs.replace(BUNDLE.manifest, applications=none))
+    rows, numbers = np.zeros((2, COLUMNS), dtype=np.float32), np.array([0, 1])
 
-    shifted, unshifted = (np.log1p(Graphs(each).lengths(rows)[HIGH]) for each in (BUNDLE, plain))
+    remaining, unshifted = (np.log1p(Graphs(each).lengths(rows, numbers)[HIGH]) for each in (BUNDLE, plain))
+    stage, unshifted_stage = (np.log1p(Graphs(each).stage_high(rows, numbers)) for each in (BUNDLE, plain))
 
-    assert shifted - unshifted == pytest.approx([BUNDLE.manifest.features.high_shift], abs=1e-6)
+    assert remaining - unshifted == pytest.approx([each.remaining_shift for each in applications[:2]], abs=1e-6)
+    assert stage - unshifted_stage == pytest.approx([each.stage_shift for each in applications[:2]], abs=1e-6)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -90,7 +94,7 @@ def test_an_answer_that_is_no_number_is_an_error(value: float) -> None:
     graphs = Graphs(with_graph(STAGE_TOKENS, constant(value)))
 
     with pytest.raises(ValueError, match="not a number"):
-        graphs.lengths(np.zeros((1, COLUMNS), dtype=np.float32))
+        graphs.lengths(np.zeros((3, COLUMNS), dtype=np.float32), ROWS)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a graph", BUNDLE.graphs[TEXT][:1000]])

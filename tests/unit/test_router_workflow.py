@@ -9,6 +9,7 @@ from chimera_router.scheduling.types import Assignment
 from chimera_router.workflow.identity import (
     Claim,
     FoundBy,
+    application,
     claim,
     continuations,
     digests,
@@ -144,7 +145,7 @@ def test_finished_stages_add_up() -> None:
     programs.finish(program, output_tokens=30)
     programs.finish(program, output_tokens=12)
 
-    assert (program.tokens, program.last_tokens) == (42, 12)
+    assert (program.tokens, program.last_tokens, program.largest_tokens) == (42, 12, 30)
 
 
 def test_table_forgets_what_is_old() -> None:
@@ -164,6 +165,13 @@ def test_table_keeps_what_is_in_use() -> None:
     send(programs, TASK, REPLY, NEXT, now=9.0)
 
     assert send(programs, TASK, REPLY, NEXT, REPLY, NEXT, now=18.0).program is first.program
+
+
+@pytest.mark.parametrize(("sent", "name"), [("tickets", "tickets"), ("", ""), ("x" * 129, ""), ("a\nb", "")])
+def test_an_application_gives_its_name_or_none(sent: str, name: str) -> None:
+    """What is too long or cannot be printed is no name."""
+    assert application({wire.APPLICATION: sent}) == name
+    assert application({}) == ""
 
 
 def test_one_tenants_flood_leaves_the_others_alone() -> None:

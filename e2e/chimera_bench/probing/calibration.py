@@ -15,7 +15,8 @@ from chimera_bench.probing.session import Asked
 from chimera_router.prediction.bundle import Bundle
 from chimera_router.prediction.onnx import Graphs
 from chimera_training.bundle import Manifest, TrainedModel
-from chimera_training.features import Floats, length_columns
+from chimera_training.encodings import MEASURED
+from chimera_training.features import Floats
 from chimera_training.probes.fit import cross_fitted, fit_heads, fit_verbosity
 from chimera_training.probes.probe import Probe, digest
 
@@ -81,34 +82,46 @@ def _entries(graphs: Graphs, manifest: Manifest, stands: Sequence[Stand], eviden
     moved = [
         (head - each.prior.head)[domain_columns(manifest)].mean() for each, head in zip(stands, heads, strict=True)
     ]
-    abilities = np.array([each.entry.ability for each in stands]) + np.array(moved)
-    verbosities = _verbosities(graphs, length_columns(manifest.readings), stands, evidence, abilities)
-    return [
+    able = [
         msgspec.structs.replace(
             each.entry,
             head=tuple(head.tolist()),
             general_score=general_score(head, manifest),
-            ability=ability,
-            stage_verbosity=verbosity,
-            remaining_verbosity=each.entry.remaining_verbosity + verbosity - each.entry.stage_verbosity,
+            ability=each.entry.ability + float(more),
         )
-        for each, head, ability, verbosity in zip(stands, heads, abilities.tolist(), verbosities.tolist(), strict=True)
+        for each, head, more in zip(stands, heads, moved, strict=True)
     ]
+    return _all_as_verbose(able, _verbosities(graphs, manifest, stands, evidence, able))
+
+
+def _all_as_verbose(entries: Sequence[TrainedModel], verbosities: Floats) -> list[TrainedModel]:
+    return [_as_verbose(each, value) for each, value in zip(entries, verbosities.tolist(), strict=True)]
+
+
+def _as_verbose(entry: TrainedModel, verbosity: float) -> TrainedModel:
+    """Return an entry with this verbosity in single answers, in any application and in workflows by as much more."""
+    more = verbosity - entry.stage_verbosity
+    tokens = [name.endswith("_tokens") for name in MEASURED]
+    return msgspec.structs.replace(
+        entry,
+        stage_verbosity=verbosity,
+        remaining_verbosity=entry.remaining_verbosity + more,
+        effects=tuple(
+            tuple(value + more * counts for value, counts in zip(own, tokens, strict=True)) for own in entry.effects
+        ),
+    )
 
 
 def _verbosities(
-    graphs: Graphs, columns: Sequence[int], stands: Sequence[Stand], evidence: Evidence, abilities: Floats
+    graphs: Graphs, manifest: Manifest, stands: Sequence[Stand], evidence: Evidence, able: Sequence[TrainedModel]
 ) -> Floats:
-    remaining = np.array([each.entry.remaining_verbosity for each in stands])
     return fit_verbosity(
         evidence.outcomes,
         evidence.tokens,
         evidence.groups,
         known=[each.known for each in stands],
         expected=np.array([each.entry.stage_verbosity for each in stands]),
-        predict=lambda stage: evidence.predicted_tokens(
-            graphs, columns, np.column_stack([abilities, stage, remaining])
-        ),
+        predict=lambda stage: evidence.predicted_tokens(graphs, manifest, _all_as_verbose(able, stage)),
     )
 
 

@@ -8,8 +8,18 @@ import numpy as np
 from chimera_bench.probing.log import Answer
 from chimera_router.prediction.batching import LARGEST_BATCH
 from chimera_router.prediction.onnx import Graphs
+from chimera_training.bundle import Manifest, TrainedModel
+from chimera_training.encodings import UNKNOWN
 from chimera_training.examples import Integers, Outcomes
-from chimera_training.features import Floats, length_rows_of_all, normalise, request_rows, text_measures
+from chimera_training.features import (
+    Floats,
+    length_columns,
+    length_rows_of_all,
+    message_measures,
+    normalise,
+    request_rows,
+    text_measures,
+)
 from chimera_training.probes.probe import Probe
 
 
@@ -22,7 +32,7 @@ class Evidence:
         tokens: (N,) output tokens.
         groups: (P,) number of the group of probes that are about as easy.
         readings: (P, readings) what the bundle reads in each question.
-        requests: (P, 7) `features.request_rows`; prompts have the mean tokens that the models counted.
+        requests: (P, columns) `features.request_rows`; prompts have the mean tokens that the models counted.
     """
 
     outcomes: Outcomes
@@ -31,16 +41,23 @@ class Evidence:
     readings: Floats
     requests: Floats
 
-    def predicted_tokens(self, graphs: Graphs, columns: Sequence[int], traits: Floats) -> Floats:
+    def predicted_tokens(self, graphs: Graphs, manifest: Manifest, models: Sequence[TrainedModel]) -> Floats:
         """Return the tokens that a bundle's trees predict for every probe by every model, (P, models).
 
         Args:
             graphs: Of the bundle.
-            columns: Which readings the trees take.
-            traits: (models, 3) `features.TRAIT_FEATURES`.
+            manifest: Of the bundle.
+            models: Entries of the manifest, or such as may become entries.
         """
-        rows = length_rows_of_all(self.requests, self.readings[:, columns], traits)
-        tokens: Floats = graphs.lengths(rows)[0].reshape(len(self.readings), len(traits))
+        nowhere = np.full(len(self.requests), UNKNOWN)
+        encoded = manifest.encodings(np.array([model.effects for model in models]))
+        rows = length_rows_of_all(
+            self.requests,
+            self.readings[:, length_columns(manifest.readings)],
+            np.array([model.traits() for model in models]),
+            encoded.rows_of_all(nowhere, np.zeros_like(nowhere)),
+        )
+        tokens: Floats = graphs.lengths(rows, np.repeat(nowhere, len(models)))[0].reshape(len(self.readings), -1)
         return tokens
 
 
@@ -54,7 +71,9 @@ def gather(graphs: Graphs, models: Sequence[str], probes: Sequence[Probe], answe
     task = np.array([places[answer.probe] for answer in counted], dtype=np.int64)
     texts = [normalise(probe.question) for probe in answered]
     prompt_tokens = np.bincount(task, [answer.prompt_tokens for answer in counted]) / np.bincount(task)
-    known = np.column_stack([prompt_tokens, np.zeros((len(texts), 3))])
+    known = np.column_stack([prompt_tokens, np.zeros((len(texts), 4))])
+    measures = np.array([text_measures(text) for text in texts], dtype=np.float64)
+    messages = np.array([message_measures("")] * len(texts), dtype=np.float64)
     return Evidence(
         outcomes=Outcomes(
             task=task,
@@ -64,5 +83,5 @@ def gather(graphs: Graphs, models: Sequence[str], probes: Sequence[Probe], answe
         tokens=np.array([answer.output_tokens for answer in counted], dtype=np.float64),
         groups=np.unique([probe.group for probe in answered], return_inverse=True)[1].astype(np.int64),
         readings=np.vstack([graphs.read(texts[i : i + LARGEST_BATCH]) for i in range(0, len(texts), LARGEST_BATCH)]),
-        requests=request_rows(known, np.array([text_measures(text) for text in texts], dtype=np.float64)),
+        requests=request_rows(known, measures, messages),
     )

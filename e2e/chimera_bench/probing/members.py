@@ -115,6 +115,7 @@ def _placement(model: Described, others: Sequence[TrainedModel]) -> Placement:
 def _placed(member: Member, manifest: Manifest, others: Sequence[TrainedModel]) -> Stand:
     head = _placement(member, others)
     traits = place(member, others, np.array([each.traits() for each in others])).expected.tolist()
+    effects = place(member, others, np.array([np.ravel(each.effects) for each in others])).expected
     entry = TrainedModel(
         name=member.entry,
         head=tuple(head.expected.tolist()),
@@ -124,6 +125,7 @@ def _placed(member: Member, manifest: Manifest, others: Sequence[TrainedModel]) 
         ability=traits[0],
         stage_verbosity=traits[1],
         remaining_verbosity=traits[2],
+        effects=tuple(map(tuple, effects.reshape(len(manifest.applications), -1).tolist())),
     )
     return Stand(entry=entry, known=False, prior=HeadPrior(head.expected, head.precision()))
 

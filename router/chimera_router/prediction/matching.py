@@ -18,10 +18,12 @@ class Stand:
     Attributes:
         head: (readings,) logit of success = readings . head.
         traits: (3,) `features.TRAIT_FEATURES`.
+        effects: (applications * measured,) of `TrainedModel.effects`, row by row.
     """
 
     head: Floats
     traits: Floats
+    effects: Floats
 
 
 def stand(model: Model, trained: Sequence[TrainedModel]) -> Stand | None:
@@ -34,10 +36,17 @@ def stand(model: Model, trained: Sequence[TrainedModel]) -> Stand | None:
     wanted = (model.descriptor.trained_as or model.name).lower()
     for known in trained:
         if known.name.lower() == wanted:
-            return Stand(np.array(known.head), np.array(known.traits()))
+            return _stand(_values(known), known)
     if not can_place(model.descriptor, trained):
         return None
-    values = np.array([(*known.head, *known.traits()) for known in trained])
-    expected = place(model.descriptor, trained, values).expected
-    readings = len(trained[0].head)
-    return Stand(expected[:readings], expected[readings:])
+    values = np.array([_values(known) for known in trained])
+    return _stand(place(model.descriptor, trained, values).expected, trained[0])
+
+
+def _values(known: TrainedModel) -> Floats:
+    return np.concatenate([known.head, known.traits(), np.ravel(known.effects)])
+
+
+def _stand(values: Floats, like: TrainedModel) -> Stand:
+    head, traits, effects = np.split(values, np.cumsum([len(like.head), len(like.traits())]))
+    return Stand(head, traits, effects)

@@ -18,11 +18,14 @@ from chimera_training.bundle import (
     REMAINING_TOKENS,
     REMAINING_TOKENS_HIGH,
     STAGE_TOKENS,
+    STAGE_TOKENS_HIGH,
     TEXT,
     TEXT_INPUT,
     TOKENIZER,
 )
+from chimera_training.encodings import Integers
 from chimera_training.features import Floats
+from chimera_training.surface import SURFACE_FEATURES, SURFACE_INPUT
 from chimera_training.tokens import TOKEN_INPUTS, TokenizerError, Tokens, text_inputs
 
 ANY_LENGTH = "any number of"  # columns of an input whose width is the longest text's
@@ -44,11 +47,13 @@ class Graphs:
 
     def __init__(self, bundle: Bundle, compute: Compute = TRANSFORMER) -> None:
         manifest = bundle.manifest
-        self._tokens = _tokens(bundle)
+        self._tokens = _tokenizer(bundle)
         self._text = _text_session(bundle, ONE_THREAD if self._tokens is None else compute)
         self._text_inputs = [value.name for value in self._text.get_inputs()]
-        self._trees = [_tree_session(bundle, name) for name in (STAGE_TOKENS, REMAINING_TOKENS, REMAINING_TOKENS_HIGH)]
-        self._shifts = np.array([[0.0], [0.0], [manifest.features.high_shift]])
+        names = (STAGE_TOKENS, REMAINING_TOKENS, REMAINING_TOKENS_HIGH, STAGE_TOKENS_HIGH)
+        *self._trees, self._stage_high = (_tree_session(bundle, name) for name in names)
+        self._remaining_shifts = np.array([each.remaining_shift for each in manifest.applications])
+        self._stage_shifts = np.array([each.stage_shift for each in manifest.applications])
 
     def read(self, texts: Sequence[str]) -> Floats:
         """Run the text graph over n normalised texts.
@@ -62,8 +67,12 @@ class Graphs:
         inputs = text_inputs(texts, self._tokens, self._text_inputs)
         return _finite(self._text.run([READINGS_OUTPUT], inputs)[0])
 
-    def lengths(self, rows: NDArray[np.float32]) -> Floats:
+    def lengths(self, rows: NDArray[np.float32], application: Integers) -> Floats:
         """Run the trees over n rows of `features.length_rows`.
+
+        Args:
+            rows: (n, features).
+            application: (n,) number of each row's application, by which the high quantile is shifted.
 
         Returns:
             Tokens, (3, n): of this call, of the rest of the workflow, of the rest at the .9 quantile; 0 or more.
@@ -71,9 +80,23 @@ class Graphs:
         Raises:
             ValueError: A tree answered with something that is not a number.
         """
-        answers = [trees.run([LENGTH_OUTPUT], {LENGTH_INPUT: rows})[0][:, 0] for trees in self._trees]
-        tokens: Floats = np.expm1(_finite(np.array(answers)) + self._shifts)
-        return tokens.clip(min=0.0)
+        logs = _finite(np.array([_run(trees, rows) for trees in self._trees]))
+        logs[-1] += self._remaining_shifts[application]
+        return _tokens(logs)
+
+    def stage_high(self, rows: NDArray[np.float32], application: Integers) -> Floats:
+        """Return tokens of this call at the .9 quantile, (n,), as `lengths` does; no decision needs them."""
+        return _tokens(_finite(_run(self._stage_high, rows)) + self._stage_shifts[application])
+
+
+def _run(trees: Any, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    answers: NDArray[np.float32] = trees.run([LENGTH_OUTPUT], {LENGTH_INPUT: rows})[0][:, 0]
+    return answers
+
+
+def _tokens(logs: Floats) -> Floats:
+    tokens: Floats = np.expm1(logs)
+    return tokens.clip(min=0.0)
 
 
 def _finite(values: NDArray[np.float32]) -> Floats:
@@ -82,7 +105,7 @@ def _finite(values: NDArray[np.float32]) -> Floats:
     return values.astype(np.float64)
 
 
-def _tokens(bundle: Bundle) -> Tokens | None:
+def _tokenizer(bundle: Bundle) -> Tokens | None:
     limit = bundle.manifest.features.token_limit
     if not limit:
         return None
@@ -101,9 +124,10 @@ def _text_session(bundle: Bundle, compute: Compute) -> Any:
     path, manifest = bundle.folder / TEXT, bundle.manifest
     taken = {value.name for value in session.get_inputs()}
     tokens = dict.fromkeys(TOKEN_INPUTS, ANY_LENGTH) if manifest.features.token_limit else {}
-    # Words may be read beside tokens, and must be where there are none.
-    words = {TEXT_INPUT: 1} if TEXT_INPUT in taken or not tokens else {}
-    _check_widths(path, "inputs", words | tokens, session.get_inputs())
+    surface = {SURFACE_INPUT: len(SURFACE_FEATURES)} if SURFACE_INPUT in taken else {}
+    # Words may be read beside others, and must be where there is nothing else.
+    words = {TEXT_INPUT: 1} if TEXT_INPUT in taken or not (tokens or surface) else {}
+    _check_widths(path, "inputs", words | surface | tokens, session.get_inputs())
     _check_widths(path, "outputs", {READINGS_OUTPUT: len(manifest.readings)}, session.get_outputs())
     return session
 

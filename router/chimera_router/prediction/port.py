@@ -16,6 +16,9 @@ class Query:
         stage: 0-based index of this request in its workflow.
         tokens_so_far: Output tokens of the workflow's earlier stages.
         last_tokens: Output tokens of the stage before this one; 0 at the first.
+        largest_tokens: Output tokens of the longest of the earlier stages; 0 at the first.
+        last_text: The request's last message; at a later stage what a tool, an environment or the user said.
+        application: Name of the bundle's application that it belongs to; empty where none is known.
         max_tokens: Output tokens the client allows; None allows any number.
     """
 
@@ -24,6 +27,9 @@ class Query:
     stage: int = 0
     tokens_so_far: int = 0
     last_tokens: int = 0
+    largest_tokens: int = 0
+    last_text: str = ""
+    application: str = ""
     max_tokens: int | None = None
 
 

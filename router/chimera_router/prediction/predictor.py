@@ -17,10 +17,12 @@ from chimera_router.prediction.matching import stand
 from chimera_router.prediction.onnx import Graphs
 from chimera_router.prediction.port import Judgement, Observation, Predictor, Query
 from chimera_router.scheduling.types import Model, ModelPrediction, Predictions, PredictionSource
+from chimera_training.encodings import MEASURED, UNKNOWN
 from chimera_training.features import (
     Floats,
     length_columns,
     length_rows_of_all,
+    message_measures,
     normalise,
     request_rows,
     text_measures,
@@ -126,6 +128,10 @@ class _Answers:
         self._heads = np.column_stack([np.zeros(len(readings)) if each is None else each.head for each in stands])
         self._priors = np.array([prior_confidence(model) for model in models])
         self._traits = np.array([_AVERAGE if each is None else each.traits for each in stands])
+        self._applications = {each.name: number for number, each in enumerate(bundle.manifest.applications)}
+        nothing = np.zeros(len(self._applications) * len(MEASURED))
+        effects = np.array([nothing if each is None else each.effects for each in stands])
+        self._encodings = bundle.manifest.encodings(effects)
 
     def batch(self, queries: Sequence[Query]) -> list[Predictions]:
         texts = [normalise(query.text) for query in queries]
@@ -133,12 +139,16 @@ class _Answers:
         # A model of which nothing is known keeps its prior.
         chances = np.where(self._stands, confidence(readings, self._heads), self._priors)
         known = np.array([_known(query) for query in queries], dtype=np.float64)
-        measures = np.array([text_measures(text) for text in texts], dtype=np.float64)
-        taken = readings[:, self._length_columns]
-        tokens = self._graphs.lengths(length_rows_of_all(request_rows(known, measures), taken, self._traits))
+        tokens = self._lengths(queries, readings, request_rows(known, *_measures(queries, texts)))
         factors, logits = self._corrections.of(self._names)
         tokens = _in_order(tokens.reshape(3, len(queries), -1) * factors, queries)
         return self._predictions(_shifted(chances, logits), tokens, (factors, logits))
+
+    def _lengths(self, queries: Sequence[Query], readings: Floats, requests: Floats) -> Floats:
+        application = np.array([self._applications.get(query.application, UNKNOWN) for query in queries])
+        encoded = self._encodings.rows_of_all(application, np.array([query.stage for query in queries]))
+        rows = length_rows_of_all(requests, readings[:, self._length_columns], self._traits, encoded)
+        return self._graphs.lengths(rows, np.repeat(application, len(self._names)))
 
     def _predictions(
         self, chances: Floats, tokens: Floats, corrections: tuple[list[float], list[float]]
@@ -156,8 +166,15 @@ def _deadline(bundle: Bundle) -> float:
     return TRANSFORMER_DEADLINE if bundle.manifest.features.token_limit else DEADLINE
 
 
-def _known(query: Query) -> tuple[int, int, int, int]:
-    return query.prompt_tokens, query.stage, query.tokens_so_far, query.last_tokens
+def _known(query: Query) -> tuple[int, int, int, int, int]:
+    return query.prompt_tokens, query.stage, query.tokens_so_far, query.last_tokens, query.largest_tokens
+
+
+def _measures(queries: Sequence[Query], texts: Sequence[str]) -> tuple[Floats, Floats]:
+    """Measure the normalised task of each query, and its last message where it is a later stage's."""
+    messages = [normalise(query.last_text) if query.stage else "" for query in queries]
+    measured = [message_measures(message) for message in messages]
+    return np.array([text_measures(text) for text in texts], dtype=np.float64), np.array(measured, dtype=np.float64)
 
 
 def _in_order(tokens: Floats, queries: Sequence[Query]) -> Floats:

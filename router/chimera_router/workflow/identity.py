@@ -62,6 +62,11 @@ def tenant_digest(tenant: str) -> str:
     return blake2b(tenant.encode(), digest_size=8).hexdigest()
 
 
+def application(headers: Mapping[str, str]) -> str:
+    """Return the name of the application that sends the request, as it or the gateway says; empty where nobody does."""
+    return _usable(headers.get(wire.APPLICATION)) or ""
+
+
 def request_id(headers: Mapping[str, str]) -> str:
     """Return the id that the gateway gave the request; empty where there is none."""
     return _usable(headers.get(wire.REQUEST_ID)) or ""

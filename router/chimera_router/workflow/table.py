@@ -29,6 +29,7 @@ class Program:
         stage: 0-based index of its latest request.
         tokens: Output tokens of all stages that have ended.
         last_tokens: Output tokens of the latest stage that has ended.
+        largest_tokens: Output tokens of the longest stage that has ended.
         assignment: Where its latest request went.
         digest: Of the latest request's messages.
         request_id: Of the latest request; empty where it had none.
@@ -42,6 +43,7 @@ class Program:
     stage: int = 0
     tokens: int = 0
     last_tokens: int = 0
+    largest_tokens: int = 0
     assignment: Assignment | None = None
     digest: bytes = b""
     request_id: str = ""
@@ -154,6 +156,7 @@ class ProgramTable:
         """Add what the latest stage generated."""
         program.tokens += output_tokens
         program.last_tokens = output_tokens
+        program.largest_tokens = max(program.largest_tokens, output_tokens)
 
     def _claimed(self, tenant: str, claim: Claim) -> Program | None:
         return self._programs.get((tenant, claim.id))

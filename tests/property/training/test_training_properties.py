@@ -8,18 +8,22 @@ from recordings import workflow_rows
 
 from chimera_training.bundle import ManifestError, decode, encode
 from chimera_training.calibration import calibration_error, conformal_shift
-from chimera_training.encoder import fit_tfidf
 from chimera_training.features import (
     GRID,
     HEAD_CHARACTERS,
+    LARGEST_NUMBER,
+    NO_NUMBER,
+    REQUEST_FEATURES,
     TAIL_CHARACTERS,
     length_rows_of_all,
+    message_measures,
     normalise,
     request_rows,
     text_measures,
 )
 from chimera_training.length import effects
 from chimera_training.split import fold, held_out, leaks
+from chimera_training.tfidf import fit_tfidf
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=3000)
 NUMBERS = st.floats(-50.0, 50.0)
@@ -52,17 +56,28 @@ def test_measures_count_no_more_than_there_is(text: str) -> None:
     assert digits + symbols <= characters
 
 
+@given(ANY_TEXT)
+def test_any_message_can_be_measured(text: str) -> None:
+    """Marks are 0 or 1, numbers between none and the cap."""
+    *_, failed, rejected, last, before = message_measures(normalise(text))
+
+    assert {failed, rejected} <= {0, 1}
+    assert NO_NUMBER <= min(last, before) <= max(last, before) <= LARGEST_NUMBER
+
+
 @given(
-    st.lists(st.tuples(*[st.integers(0, 10**7)] * 4), min_size=1, max_size=4),
+    st.lists(st.tuples(*[st.integers(0, 10**7)] * 5), min_size=1, max_size=4),
     st.lists(st.tuples(NUMBERS, NUMBERS, NUMBERS), min_size=1, max_size=4),
 )
 def test_rows_are_finite_and_on_the_grid(known: list[tuple[int, ...]], traits: list[tuple[float, ...]]) -> None:
     """Any counts and traits: one row for each pair, exact in single precision."""
-    requests = request_rows(np.array(known, dtype=np.float64), np.zeros((len(known), 3)))
+    messages = np.tile(message_measures(""), (len(known), 1))
+    requests = request_rows(np.array(known, dtype=np.float64), np.zeros((len(known), 3)), messages)
+    applications = np.zeros((len(known) * len(traits), 1))
 
-    rows = length_rows_of_all(requests, np.zeros((len(known), 2)), np.array(traits))
+    rows = length_rows_of_all(requests, np.zeros((len(known), 2)), np.array(traits), applications)
 
-    assert rows.shape == (len(known) * len(traits), 7 + 2 + 3)
+    assert rows.shape == (len(known) * len(traits), len(REQUEST_FEATURES) + 2 + 3 + 1)
     assert np.isfinite(rows).all()
     small = np.abs(rows) < 2**13
     assert (rows[small].astype(np.float64) * GRID % 1 == 0).all()
@@ -85,7 +100,10 @@ def test_a_manifest_survives_being_written(shift: float, names: list[str], tasks
         models=tuple(
             msgspec.structs.replace(manifest().models[0], name=name) for name in dict.fromkeys([*names, "one more"])
         ),
-        features=msgspec.structs.replace(manifest().features, high_shift=shift),
+        applications=(
+            manifest().applications[0],
+            msgspec.structs.replace(manifest().applications[1], remaining_shift=shift),
+        ),
         training=msgspec.structs.replace(manifest().training, tasks=tasks),
     )
 

@@ -10,16 +10,18 @@ from tiny_transformers import KINDS, TEXTS, load_tiny, save_tiny
 
 from chimera_training.bundle import GRAPHS, MANIFEST, TOKENIZER, decode, digest
 from chimera_training.data import read_prompt_outcomes, recorded_folder
-from chimera_training.encoder import OPSET, Encoder, JoinedEncoder, WeightsError, fit_tfidf
+from chimera_training.encoder import OPSET, Encoder, JoinedEncoder, WeightsError
 from chimera_training.encoders import MINILM, MODERNBERT, EncoderChoice, fit_encoder, lessons, prepared
 from chimera_training.examples import Examples
 from chimera_training.export import TOLERANCE, ExportError, export_graphs
 from chimera_training.features import normalise
 from chimera_training.fitting import fit
-from chimera_training.length import LengthModel, call_rows
+from chimera_training.kernel import KernelEncoder
+from chimera_training.length import LengthModel, applications, call_rows
 from chimera_training.pipeline import train
 from chimera_training.reading import TextHeads
 from chimera_training.text_graph import run, text_graph
+from chimera_training.tfidf import fit_tfidf
 from chimera_training.transformer_encoder import TransformerEncoder
 from chimera_training.transformer_graph import in_eight_bits, transformer_graph
 from chimera_training.weights import load, minilm
@@ -48,9 +50,10 @@ Lengths = tuple[LengthModel, np.typing.NDArray[np.float32]]
 
 @pytest.fixture(scope="module")
 def lengths(small_examples: Examples) -> Lengths:
-    fitted = fit(small_examples, everything(small_examples))
+    fitted, calls = fit(small_examples, everything(small_examples)), small_examples.calls
+    known = applications(small_examples, calls)
     return fitted.lengths, call_rows(
-        small_examples, small_examples.calls, fitted.length_readings, fitted.lengths.traits
+        small_examples, calls, fitted.length_readings, fitted.lengths.learned, application=known
     )
 
 
@@ -208,7 +211,10 @@ def test_no_epochs_leave_the_weights_alone(tmp_path: Path, small_examples: Examp
 
     model, tokens = load(weights, limit=128)
     loaded = TransformerEncoder(kind=MINILM, model=model, tokens=tokens, int8=True)
-    assert (fitted.encode(TEXTS).toarray()[:, -16:] == loaded.encode(TEXTS)).all()
+    assert isinstance(fitted, JoinedEncoder)
+    meaning = fitted.parts[-1]
+    assert isinstance(meaning, KernelEncoder)
+    assert (meaning.base.encode(TEXTS) == loaded.encode(TEXTS)).all()
 
 
 def test_a_frozen_transformer_is_loaded_once(

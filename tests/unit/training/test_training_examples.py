@@ -5,6 +5,7 @@ from recordings import MODELS, prompt_rows, workflow_rows
 
 from chimera_training.data import DataError
 from chimera_training.examples import Examples, examples
+from chimera_training.features import message_measures
 from chimera_training.split import Split
 
 
@@ -28,9 +29,21 @@ def test_a_call_knows_what_came_before_it_and_nothing_else() -> None:
 
     calls = examples([], big).calls
 
-    assert calls.known[:3].tolist() == [[900, 0, 0, 0], [1100, 1, 150, 150], [1300, 2, 270, 120]]
+    assert calls.known[:3].tolist() == [[900, 0, 0, 0, 0], [1100, 1, 150, 150, 150], [1300, 2, 270, 120, 150]]
     assert calls.stage_tokens[:3].tolist() == [150, 120, 90]
     assert calls.remaining_tokens[:3].tolist() == [360, 210, 90]
+    assert calls.stages_left[:4].tolist() == [3, 2, 1, 3]
+    assert calls.success[:3].tolist() == [0, 0, 0]
+
+
+def test_a_message_is_measured_from_the_second_stage_on() -> None:
+    """The first stage's message is the task, which has measures of its own."""
+    big = [row for row in workflow_rows() if row.model == "Big-70B-Chat"]
+
+    messages = examples([], big).calls.messages[:3].tolist()
+
+    assert messages[0] == list(message_measures(""))
+    assert messages[1] == messages[2] == list(message_measures("observation: it failed"))
 
 
 def test_choosing_tasks_keeps_their_rows_together(small_examples: Examples, small_split: Split) -> None:

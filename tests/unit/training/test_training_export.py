@@ -1,6 +1,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import lightgbm
 import numpy as np
 import onnxruntime
 import pytest
@@ -12,20 +13,41 @@ from chimera_training.bundle import (
     LENGTH_INPUT,
     LENGTH_OUTPUT,
     MANIFEST,
-    READINGS_OUTPUT,
     REMAINING_TOKENS,
     REMAINING_TOKENS_HIGH,
     STAGE_TOKENS,
+    STAGE_TOKENS_HIGH,
     TEXT,
-    TEXT_INPUT,
     decode,
     digest,
 )
-from chimera_training.examples import Examples
-from chimera_training.export import ExportError, check_target, export_graphs, tree_graph, write_bundle
+from chimera_training.data import read_workflows, recorded_folder
+from chimera_training.encodings import fit_encodings
+from chimera_training.examples import Examples, examples
+from chimera_training.export import TOLERANCE, ExportError, check_target, export_graphs, tree_graph, write_bundle
 from chimera_training.features import Floats
 from chimera_training.fitting import Predictors, fit
-from chimera_training.length import call_rows
+from chimera_training.length import MEDIAN, REMAINING, Learned, applications, call_rows
+from chimera_training.text_graph import run
+
+# Enough of them for 10,000 calls.
+REAL_MODELS = (
+    "CodeLlama-7b-Instruct-hf",
+    "CodeLlama-13b-Instruct-hf",
+    "CodeLlama-34b-Instruct-hf",
+    "CodeQwen1.5-7B-Chat",
+    "Llama-2-7b-chat-hf",
+    "Llama-2-13b-chat-hf",
+    "Llama-2-70b-chat-hf",
+    "Meta-Llama-3-8B-Instruct",
+    "Meta-Llama-3-70B-Instruct",
+    "Qwen1.5-7B-Chat",
+    "Qwen1.5-72B-Chat",
+    "vicuna-7b-v1.5",
+    "vicuna-13b-v1.5",
+)
+
+TREES = (STAGE_TOKENS, STAGE_TOKENS_HIGH, REMAINING_TOKENS, REMAINING_TOKENS_HIGH)
 
 Fitted = tuple[Predictors, Floats]
 
@@ -33,7 +55,9 @@ Fitted = tuple[Predictors, Floats]
 @pytest.fixture(scope="module")
 def fitted(small_examples: Examples) -> Fitted:
     fitted = fit(small_examples, np.ones(len(small_examples.tasks.ids), dtype=np.bool_))
-    return fitted, call_rows(small_examples, small_examples.calls, fitted.length_readings, fitted.lengths.traits)
+    calls, learned = small_examples.calls, fitted.lengths.learned
+    known = applications(small_examples, calls)
+    return fitted, call_rows(small_examples, calls, fitted.length_readings, learned, application=known)
 
 
 def exported(fitted: Fitted, examples: Examples) -> dict[str, bytes]:
@@ -55,22 +79,26 @@ def test_the_text_graph_reads_like_its_source(
     graphs: dict[str, bytes], fitted: Fitted, small_examples: Examples
 ) -> None:
     """Every text, every reading, to single precision; and so every model's confidence."""
-    predictors, _ = fitted
-    texts = np.array(small_examples.tasks.texts, dtype=object)[:, None]
+    predictors, texts = fitted[0], small_examples.tasks.texts
 
-    (answers,) = session(graphs[TEXT]).run([READINGS_OUTPUT], {TEXT_INPUT: texts})
+    answers = run(graphs[TEXT], predictors.encoder, texts)
 
     confidence = predictors.confidence
-    readings = confidence.heads.read(predictors.encoder.encode(small_examples.tasks.texts))
+    readings = confidence.heads.read(predictors.encoder.encode(texts))
     assert answers == pytest.approx(readings, abs=1e-5)
     assert confidence.confidence(answers) == pytest.approx(confidence.confidence(readings), abs=1e-5)
 
 
-@pytest.mark.parametrize("name", [STAGE_TOKENS, REMAINING_TOKENS, REMAINING_TOKENS_HIGH])
+@pytest.mark.parametrize("name", TREES)
 def test_exported_trees_answer_like_their_source(graphs: dict[str, bytes], fitted: Fitted, name: str) -> None:
     """Every recorded call and made-up ones in between: on the grid no threshold is rounded to the wrong side."""
     rows, lengths = fitted[1], fitted[0].lengths
-    source = {STAGE_TOKENS: lengths.stage, REMAINING_TOKENS: lengths.remaining}.get(name, lengths.remaining_high)
+    source = {
+        STAGE_TOKENS: lengths.stage,
+        STAGE_TOKENS_HIGH: lengths.stage_high,
+        REMAINING_TOKENS: lengths.remaining,
+        REMAINING_TOKENS_HIGH: lengths.remaining_high,
+    }[name]
     generator = np.random.default_rng(0)
     mixed = np.column_stack([generator.choice(column, 4000) for column in rows.T]).astype(np.float32)
 
@@ -79,9 +107,26 @@ def test_exported_trees_answer_like_their_source(graphs: dict[str, bytes], fitte
         assert answers[:, 0] == pytest.approx(source.predict(some), abs=1e-4)
 
 
+def test_trees_of_real_calls_answer_like_their_source() -> None:
+    """10,000 recorded calls through the largest ensemble, within the tolerance of the export."""
+    recorded = examples([], read_workflows(recorded_folder(), models=REAL_MODELS))
+    calls, tasks = recorded.calls, len(recorded.tasks.ids)
+    shape = len(recorded.domains), len(recorded.models)
+    known, target = applications(recorded, calls), np.log1p(calls.remaining_tokens)
+    encodings = fit_encodings(np.tile(target[:, None], (1, 4)), known, calls.stage, calls.model, shape=shape)
+    learned = Learned(np.zeros((len(recorded.models), 3)), encodings)
+    rows = call_rows(recorded, calls, np.zeros((tasks, 2)), learned, application=known)
+    trees = lightgbm.train(REMAINING.settings(MEDIAN), lightgbm.Dataset(rows, target), REMAINING.trees)
+
+    (answers,) = session(tree_graph(trees).SerializeToString()).run([LENGTH_OUTPUT], {LENGTH_INPUT: rows})
+
+    assert len(rows) >= 10_000
+    assert np.abs(answers[:, 0] - trees.predict(rows)).max() <= TOLERANCE
+
+
 def test_each_tree_file_has_one_output(graphs: dict[str, bytes]) -> None:
     """Exporters have been seen to get several outputs in one file wrong."""
-    for name in (STAGE_TOKENS, REMAINING_TOKENS, REMAINING_TOKENS_HIGH):
+    for name in TREES:
         assert [output.name for output in session(graphs[name]).get_outputs()] == [LENGTH_OUTPUT]
 
 

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from chimera_training.examples import Examples
+from chimera_training.encodings import UNKNOWN
+from chimera_training.examples import Calls, Examples
 from chimera_training.features import TRAIT_FEATURES, Floats
-from chimera_training.length import LengthModel, call_rows, effects, fit_lengths
+from chimera_training.length import HIDDEN_SHARE, LengthModel, applications, call_rows, effects, fit_lengths
 from chimera_training.split import Split
 
 BIG, CODER, SMALL = range(3)  # models of the recordings, sorted by name
@@ -20,6 +21,11 @@ def readings(small_examples: Examples) -> Floats:
 @pytest.fixture(scope="module")
 def fitted(small_examples: Examples, small_split: Split, readings: Floats) -> LengthModel:
     return fit_lengths(small_examples, readings, np.array([1.0, 0.5, -1.5]), small_split.training)
+
+
+def rows_of(examples: Examples, calls: Calls, readings: Floats, fitted: LengthModel) -> Floats:
+    rows: Floats = call_rows(examples, calls, readings, fitted.learned, application=applications(examples, calls))
+    return rows
 
 
 def test_effects_are_found_though_models_meet_different_groups() -> None:
@@ -53,7 +59,7 @@ def test_few_values_move_a_trait_little() -> None:
 
 def test_traits_tell_who_talks_more(fitted: LengthModel) -> None:
     """The small model's sums are twice as long as the others'; the coder's workflows end after one stage."""
-    traits = dict(zip(TRAIT_FEATURES, fitted.traits.T, strict=True))
+    traits = dict(zip(TRAIT_FEATURES, fitted.learned.traits.T, strict=True))
 
     assert traits["ability"].tolist() == [1.0, 0.5, -1.5]
     assert traits["stage_verbosity"].argmax() == SMALL
@@ -65,7 +71,7 @@ def test_lengths_of_new_tasks_follow_what_was_recorded(
 ) -> None:
     """Median predictions on held-out tasks are nearer to the truth than the mean of all is."""
     calls = small_examples.calls.of(small_split.held_out)
-    rows = call_rows(small_examples, calls, readings, fitted.traits)
+    rows = rows_of(small_examples, calls, readings, fitted)
 
     predicted = np.expm1(fitted.remaining.predict(rows))
 
@@ -78,11 +84,36 @@ def test_the_high_quantile_covers_what_it_promises(
 ) -> None:
     """Shifted, it lies at or above nine of ten new truths; few tasks, so loosely."""
     calls = small_examples.calls.of(small_split.held_out)
-    rows = call_rows(small_examples, calls, readings, fitted.traits)
+    rows = rows_of(small_examples, calls, readings, fitted)
 
-    high = fitted.remaining_high.predict(rows) + fitted.high_shift
+    stage_shift, remaining_shift = fitted.shifts[applications(small_examples, calls)].T
 
-    assert (np.log1p(calls.remaining_tokens) <= high + 1e-9).mean() > 0.8
+    stage, remaining = fitted.stage_high.predict(rows), fitted.remaining_high.predict(rows)
+
+    assert (np.log1p(calls.stage_tokens) <= stage + stage_shift + 1e-9).mean() > 0.8
+    assert (np.log1p(calls.remaining_tokens) <= remaining + remaining_shift + 1e-9).mean() > 0.8
+
+
+def test_lengths_of_an_unknown_application_are_still_better_than_the_mean(
+    small_examples: Examples, small_split: Split, readings: Floats, fitted: LengthModel
+) -> None:
+    """The trees were shown workflows whose application was hidden, so the text tells them enough."""
+    calls = small_examples.calls.of(small_split.held_out)
+    unknown = np.full(len(calls.task), UNKNOWN)
+
+    rows = call_rows(small_examples, calls, readings, fitted.learned, application=unknown)
+
+    error = np.abs(np.expm1(fitted.remaining.predict(rows)) - calls.remaining_tokens).mean()
+    assert HIDDEN_SHARE > 0
+    assert error < 0.8 * np.abs(calls.remaining_tokens - calls.remaining_tokens.mean()).mean()
+
+
+def test_applications_are_task_sets_counted_from_one(small_examples: Examples) -> None:
+    """Number 0 is of an application that nobody knows."""
+    numbers = applications(small_examples, small_examples.calls)
+
+    assert set(numbers) == {1, 2}
+    assert (numbers - 1 == small_examples.tasks.domain[small_examples.calls.task]).all()
 
 
 def test_equal_data_gives_equal_trees(
@@ -92,13 +123,15 @@ def test_equal_data_gives_equal_trees(
     again = fit_lengths(small_examples, readings, np.array([1.0, 0.5, -1.5]), small_split.training)
 
     assert again.remaining.model_to_string() == fitted.remaining.model_to_string()
-    assert again.high_shift == fitted.high_shift
+    assert again.shifts.tolist() == fitted.shifts.tolist()
 
 
 def test_noise_moves_prompt_tokens_only(small_examples: Examples, readings: Floats, fitted: LengthModel) -> None:
     """The router's estimate of them is what is uncertain; and rows without noise are the router's rows."""
-    plain = call_rows(small_examples, small_examples.calls, readings, fitted.traits)
-    noisy = call_rows(small_examples, small_examples.calls, readings, fitted.traits, noise=0.1)
+    calls = small_examples.calls
+    plain = rows_of(small_examples, calls, readings, fitted)
+    application = applications(small_examples, calls)
+    noisy = call_rows(small_examples, calls, readings, fitted.learned, application=application, noise=0.1)
 
     assert (plain[:, 0] != noisy[:, 0]).any()
     assert (plain[:, 1:] == noisy[:, 1:]).all()

@@ -1,14 +1,36 @@
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from manifests import manifest
 
 from chimera_training.bundle import FORMAT_VERSION, ManifestError, decode, encode
+from chimera_training.encodings import MEASURED, STAGES, UNKNOWN
 
 
 def _edited(**changes: Any) -> bytes:
     return json.dumps(json.loads(encode(manifest())) | changes).encode()
+
+
+APPLICATION = json.loads(encode(manifest()))["applications"][0]
+
+
+def test_applications_are_found_by_name() -> None:
+    """One that the bundle does not have is the one that is not known."""
+    assert manifest().application("sums") == 1
+    assert manifest().application("new") == UNKNOWN
+
+
+def test_encodings_are_those_of_the_applications_and_models() -> None:
+    """Levels by application and stage, effects by application and model."""
+    written = manifest()
+
+    encodings = written.encodings(np.array([model.effects for model in written.models]))
+
+    assert encodings.levels.shape == (2, STAGES, len(MEASURED))
+    assert encodings.effects.shape == (2, 2, len(MEASURED))
+    assert encodings.effects[1, 0].tolist() == [0.5, 0.5, 0.5, 0.5]
 
 
 def test_a_manifest_reads_back_as_written() -> None:
@@ -62,6 +84,11 @@ def test_an_unknown_field_is_refused_by_name() -> None:
         ),
         ("readings", ["difficulty", "difficulty", "domain:code"], "none twice"),
         ("readings", [], "at least one"),
+        ("applications", [], "must begin with the empty name"),
+        ("applications", [APPLICATION | {"name": "sums"}], "must begin with the empty name"),
+        ("applications", [APPLICATION, APPLICATION], "no name twice"),
+        ("applications", [APPLICATION | {"levels": [[1.0]]}], "`levels` must be 8 rows of 4 numbers"),
+        ("applications", [APPLICATION], r"'Big-70B-Chat': `effects` must be 1 rows of 4 numbers"),
         ("files", {"text.onnx": "abc"}, "files"),
     ],
 )

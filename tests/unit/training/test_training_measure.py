@@ -11,14 +11,15 @@ from chimera_training.pools import pools_of
 MODELS = tuple(trained(name) for name in ("Big-70B-Chat", "Coder-7B-Chat", "Small-7B-Chat"))
 
 
-def predicted(examples: Examples, *, stage: Floats, remaining: Floats, high: Floats) -> Predicted:
+def predicted(examples: Examples, *, stage: Floats, remaining: Floats, high: Floats, stage_high: Floats) -> Predicted:
     confidence = np.full((len(examples.tasks.ids), len(examples.models)), 0.5)
-    return Predicted(readings=confidence, confidence=confidence, tokens=np.vstack([stage, remaining, high]))
+    tokens = np.vstack([stage, remaining, high])
+    return Predicted(readings=confidence, confidence=confidence, tokens=tokens, stage_high=stage_high)
 
 
 def perfect(examples: Examples) -> Predicted:
-    calls = examples.calls
-    return predicted(examples, stage=calls.stage_tokens, remaining=calls.remaining_tokens, high=calls.remaining_tokens)
+    stage, remaining = examples.calls.stage_tokens, examples.calls.remaining_tokens
+    return predicted(examples, stage=stage, remaining=remaining, high=remaining, stage_high=stage)
 
 
 def test_every_task_set_and_stage_group_has_its_figures(small_examples: Examples) -> None:
@@ -39,19 +40,23 @@ def test_perfect_lengths_have_no_error(small_examples: Examples) -> None:
         assert (figures.mae, figures.coverage90) == (0.0, 1.0)
 
 
-def test_a_length_is_of_one_call_and_the_quantile_of_what_remains(small_examples: Examples) -> None:
-    """The bundle's .9 quantile is of the remaining tokens, so those are what it must cover, in both groups."""
+def test_each_quantile_is_held_against_its_own_length(small_examples: Examples) -> None:
+    """One of this call's tokens, one of all that remain."""
     calls = small_examples.calls
     off = predicted(
-        small_examples, stage=calls.stage_tokens + 10, remaining=calls.remaining_tokens + 30, high=calls.stage_tokens
+        small_examples,
+        stage=calls.stage_tokens + 10,
+        remaining=calls.remaining_tokens + 30,
+        high=calls.stage_tokens,
+        stage_high=calls.stage_tokens - 1,
     )
 
     measured = measure(small_examples, off, (), ())
 
     assert (measured.length["code"].mae, measured.remaining["all"].mae) == (10.0, 30.0)
+    assert measured.length["code"].coverage90 == 0.0
     # Of seven calls of a code task, over three models, the only or last one of each workflow is all that remains.
-    assert measured.length["code"].coverage90 == measured.remaining["all"].coverage90 == pytest.approx(3 / 7, abs=1e-4)
-    assert measured.length["sums"].coverage90 == 1.0
+    assert measured.remaining["all"].coverage90 == pytest.approx(3 / 7, abs=1e-4)
 
 
 def test_data_without_workflows_leaves_what_remains_out() -> None:

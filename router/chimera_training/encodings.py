@@ -1,0 +1,88 @@
+"""What was measured of an application and of each model in it, as numbers for the length trees (target encodings).
+
+    value = level(application, stage) + effect(application, model)
+
+Few values say little: each level is shrunk towards that of all applications at its stage, each effect towards the
+model's effect in all applications, and that towards 0. Application 0 stands for one that is not known: it has the
+levels and effects of all. Nothing here may import more than numpy: the router imports this module.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chimera_training.features import Floats
+
+Integers = NDArray[np.int64]
+
+# What is measured of every call, in the order of the last axis of `levels` and `effects`.
+MEASURED = ("log_stage_tokens", "log_remaining_tokens", "log_stages_left", "success")
+
+UNKNOWN = 0  # number of the application that is not known
+
+# Stages told apart; later ones have the levels of the last. Few recorded workflows are longer.
+STAGES = 8
+
+# Values that outweigh, half and half, what a level or an effect is shrunk to. A model meets an application in fewer
+# calls than others do, and its effect there differs less from its effect elsewhere.
+LEVEL_SHRINKAGE = 20.0
+MODEL_SHRINKAGE = 20.0
+APPLICATION_SHRINKAGE = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Encodings:
+    """What was measured; row 0 of both is of an application that is not known.
+
+    Attributes:
+        levels: (applications + 1, STAGES, MEASURED) of the average model.
+        effects: (applications + 1, models, MEASURED) of each model, over the level.
+    """
+
+    levels: Floats
+    effects: Floats
+
+    def rows(self, application: Integers, stage: Integers, model: Integers) -> Floats:
+        """Return `features.APPLICATION_FEATURES` for n calls, (n, columns): whether known, levels, effects."""
+        levels = self.levels[application, stage.clip(max=STAGES - 1)]
+        return np.column_stack([application != UNKNOWN, levels, self.effects[application, model]])
+
+    def rows_of_all(self, application: Integers, stage: Integers) -> Floats:
+        """Return such rows for n requests with every model: all models of the first request, then of the second."""
+        models = self.effects.shape[1]
+        repeated = np.repeat(application, models), np.repeat(stage, models)
+        return self.rows(*repeated, np.tile(np.arange(models), len(application)))
+
+
+def fit_encodings(
+    measured: Floats, application: Integers, stage: Integers, model: Integers, *, shape: tuple[int, int]
+) -> Encodings:
+    """Fit by means of what the coarser means leave over.
+
+    Args:
+        measured: (n, MEASURED) of calls.
+        application: (n,) from 1.
+        stage: (n,) from 0.
+        model: (n,) from 0.
+        shape: How many applications, the one that is not known left out, and how many models there are.
+    """
+    applications, models = shape
+    stage = stage.clip(max=STAGES - 1)
+    mean = measured.mean(axis=0)
+    overall = mean + _shrunk(measured - mean, stage, STAGES, LEVEL_SHRINKAGE)
+    place = application * STAGES + stage
+    own = _shrunk(measured - overall[stage], place, (applications + 1) * STAGES, LEVEL_SHRINKAGE)
+    levels = overall + own.reshape(applications + 1, STAGES, -1)
+    rest = measured - levels[application, stage]
+    common = _shrunk(rest, model, models, MODEL_SHRINKAGE)
+    pair = _shrunk(
+        rest - common[model], application * models + model, (applications + 1) * models, APPLICATION_SHRINKAGE
+    )
+    return Encodings(levels, common + pair.reshape(applications + 1, models, -1))
+
+
+def _shrunk(values: Floats, group: Integers, groups: int, shrinkage: float) -> Floats:
+    """Return each group's mean as if `shrinkage` values of 0 stood beside its own, (groups, columns)."""
+    counts = np.bincount(group, minlength=groups) + shrinkage
+    return np.column_stack([np.bincount(group, column, groups) for column in values.T]) / counts[:, None]
