@@ -236,7 +236,7 @@ async def test_explain_changes_nothing() -> None:
     """Asking for a decision reserves nothing and opens no workflow."""
     made = director()
 
-    decision = await made.explain(asked().request, None)
+    decision = await made.explain(asked().request, {}, None)
 
     assert (decision.model, in_flight(made), made.workflows(), made.tally.stages) == ("large", 0, 0, 0)
 
