@@ -6,6 +6,7 @@ from chimera_router.prediction.applications import (
     APPLICATIONS,
     CAP,
     LIMIT,
+    STEP,
     TENANTS,
     Application,
     Applications,
@@ -34,12 +35,12 @@ def observation(tokens: int, *, fingerprint: str = "f", predicted: float | None 
 
 
 def test_the_first_answer_counts_as_the_smoothing_says() -> None:
-    """One value beside 20 that say nothing; of what it leaves over, one beside 10."""
+    """A step beside 20 values that say nothing; of what it leaves over, one beside 10."""
     applications = Applications()
     learn(applications, 1)
 
-    level = 1.0 / (1.0 + LEVEL_SHRINKAGE)
-    effect = (1.0 - level) / (1.0 + APPLICATION_SHRINKAGE)
+    level = STEP / (1.0 + LEVEL_SHRINKAGE)
+    effect = (STEP - level) / (1.0 + APPLICATION_SHRINKAGE)
     assert factors(applications) == pytest.approx([math.exp(level + effect), math.exp(level)])
 
 

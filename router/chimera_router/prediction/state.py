@@ -96,9 +96,9 @@ def encode(corrections: Corrections) -> bytes:
         name: {"length": dict(model.length.tenants), "confidence": dict(model.confidence.tenants)}
         for name, model in corrections.by_model.items()
     }
-    return msgspec.json.encode(
-        {"version": VERSION, "models": models, "applications": corrections.applications.by_tenant}
-    )
+    # msgspec would write an OrderedDict in the order of insertion; which one was heard of last is to survive.
+    applications = {tenant: dict(own) for tenant, own in corrections.applications.by_tenant.items()}
+    return msgspec.json.encode({"version": VERSION, "models": models, "applications": applications})
 
 
 def decode(data: bytes) -> Corrections:
