@@ -9,7 +9,8 @@ application of the bundle has its own encodings in the trees, and moves on from 
 What is observed is one answer; when a workflow ends is not. So the factor is of this call's tokens, and the remaining
 tokens follow by the same factor.
 
-Pure. An application belongs to one tenant, and nothing that another tenant sends moves it or makes it forgotten.
+Pure. An application belongs to one tenant: no answer to another tenant moves it, and no flood of applications of another
+tenant makes it forgotten.
 """
 
 import math
@@ -24,8 +25,8 @@ from chimera_training.encodings import APPLICATION_SHRINKAGE, LEVEL_SHRINKAGE, s
 APPLICATIONS = 64
 TENANTS = 64
 
-# Largest log of a factor. Recorded task sets differ by 16 in their median answers, so an application may, from what is
-# predicted without knowing it.
+# Largest log of a factor. First answers of recorded task sets lie between 44 and 290 tokens in the geometric mean;
+# applications that answer with one word, or with pages, are up to 16 away from these.
 LIMIT = math.log(16.0)
 
 # How far from what is believed an answer may count, in logs. Predictions are medians and answers scatter more upwards,
