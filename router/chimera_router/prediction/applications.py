@@ -9,8 +9,8 @@ application of the bundle has its own encodings in the trees, and moves on from 
 What is observed is one answer; when a workflow ends is not. So the factor is of this call's tokens, and the remaining
 tokens follow by the same factor.
 
-Pure. An application belongs to one tenant: no answer to another tenant moves it, and no flood of applications of another
-tenant makes it forgotten.
+Pure. An application belongs to one tenant: no answer to another tenant moves it, and no flood of applications of
+another tenant makes it forgotten.
 """
 
 import math
