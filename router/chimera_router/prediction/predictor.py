@@ -16,7 +16,7 @@ from chimera_router.prediction.heuristic import HeuristicPredictor, prior_confid
 from chimera_router.prediction.matching import stand
 from chimera_router.prediction.onnx import Graphs
 from chimera_router.prediction.port import Judgement, Observation, Predictor, Query
-from chimera_router.scheduling.types import Model, ModelPrediction, Predictions, PredictionSource
+from chimera_router.scheduling.types import KnownAs, Model, ModelPrediction, Predictions, PredictionSource
 from chimera_training.encodings import MEASURED, UNKNOWN
 from chimera_training.features import (
     Floats,
@@ -140,9 +140,22 @@ class _Answers:
         chances = np.where(self._stands, confidence(readings, self._heads), self._priors)
         known = np.array([_known(query) for query in queries], dtype=np.float64)
         tokens = self._lengths(queries, readings, request_rows(known, *_measures(queries, texts)))
-        factors, logits = self._corrections.of(self._names)
+        of_models, logits = self._corrections.of(self._names)
+        of_applications = [self._learned(query) for query in queries]
+        factors = np.array([factors or [1.0] * len(self._names) for factors in of_applications]) * of_models
         tokens = _in_order(tokens.reshape(3, len(queries), -1) * factors, queries)
-        return self._predictions(_shifted(chances, logits), tokens, (factors, logits))
+        known_as = [self._known_as(*each) for each in zip(queries, of_applications, strict=True)]
+        return self._predictions(known_as, _shifted(chances, logits), tokens, (factors, logits))
+
+    def _learned(self, query: Query) -> list[float] | None:
+        return self._corrections.applications.factors(
+            tenant=query.tenant, fingerprint=query.fingerprint, models=self._names
+        )
+
+    def _known_as(self, query: Query, learned: list[float] | None) -> KnownAs:
+        if self._applications.get(query.application, UNKNOWN) != UNKNOWN:
+            return KnownAs.BUNDLE
+        return KnownAs.UNKNOWN if learned is None else KnownAs.LEARNED
 
     def _lengths(self, queries: Sequence[Query], readings: Floats, requests: Floats) -> Floats:
         application = np.array([self._applications.get(query.application, UNKNOWN) for query in queries])
@@ -151,14 +164,16 @@ class _Answers:
         return self._graphs.lengths(rows, np.repeat(application, len(self._names)))
 
     def _predictions(
-        self, chances: Floats, tokens: Floats, corrections: tuple[list[float], list[float]]
+        self, known_as: list[KnownAs], chances: Floats, tokens: Floats, corrections: tuple[Floats, list[float]]
     ) -> list[Predictions]:
+        factors, logits = corrections
         return [
             Predictions(
-                by_model={name: _prediction(*row) for name, *row in zip(self._names, *rows, *corrections, strict=True)},
+                by_model={name: _prediction(*row) for name, *row in zip(self._names, *rows, logits, strict=True)},
                 source=PredictionSource.BUNDLE,
+                application=application,
             )
-            for rows in zip(chances.tolist(), *tokens.tolist(), strict=True)
+            for application, *rows in zip(known_as, chances.tolist(), *tokens.tolist(), factors.tolist(), strict=True)
         ]
 
 

@@ -1,10 +1,10 @@
 """The picker's Prometheus metrics, each defined once."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from chimera_router.scheduling.types import PoolSnapshot
@@ -50,6 +50,9 @@ class Metrics:
         self.bundles_refused = Counter("chimera_bundles_refused", "Bundles not loaded", registry=r)
         self.reloads = Counter("chimera_config_reloads", "Configuration swaps", ["file", "result"], registry=r)
         self.stages = Counter("chimera_workflow_stages", "Stages by recognition", ["found_by"], registry=r)
+        self.applications = Counter(
+            "chimera_application_requests", "By what lengths know of the application", ["known_as"], registry=r
+        )
         self.kept = Counter("chimera_workflow_stages_kept", "Later stages that kept their model", registry=r)
         self.duration = Histogram("chimera_request_seconds", "Route to end", ["model"], buckets=_SLOW, registry=r)
         self.first_byte = Histogram("chimera_first_byte_seconds", "Route to body", ["model"], buckets=_SLOW, registry=r)
@@ -114,6 +117,25 @@ class CorrectionCollector(Collector):
             length.add_metric([model], factor)
             logits.add_metric([model], shift)
         return [length, logits]
+
+
+class ApplicationCollector(Collector):
+    """Gauges of the applications learned online, which have no names of their own here: clients make those.
+
+    Args:
+        learned: Returns how many there are, and how many made room for others.
+    """
+
+    def __init__(self, learned: Callable[[], tuple[int, int]]) -> None:
+        self._learned = learned
+
+    def collect(self) -> Iterable[Metric]:
+        """Return one family a number."""
+        count, forgotten = self._learned()
+        return [
+            GaugeMetricFamily("chimera_applications_learned", "Applications learned online", value=count),
+            CounterMetricFamily("chimera_applications_forgotten", "Those that made room for others", value=forgotten),
+        ]
 
 
 class PoolCollector(Collector):
