@@ -31,13 +31,22 @@ else
 endif
 	@touch .venv
 
+# torch and transformers on top, for the tests of the text encoders; gigabytes that nothing else here needs.
+$(BIN)/.encoders: .venv requirements/encoders.lock
+ifneq ($(UV),)
+	$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/encoders.lock
+else
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements/encoders.lock
+endif
+	@touch $@
+
 up: .venv ## serve a pool on this machine until stopped (POOL=file)
 	$(BIN)/chimera up $(POOL)
 
 demo: .venv ## replay measured agent workflows through Envoy, picker and simulated engines
 	$(BIN)/chimera demo
 
-test: .venv ## run every test
+test: $(BIN)/.encoders ## run every test
 	$(BIN)/pytest
 
 check: .venv lint ## everything CI checks besides the tests
@@ -57,8 +66,8 @@ format: .venv ## format and fix what can be fixed
 proto: .venv ## regenerate chimera_proto from proto/
 	$(BIN)/python proto/generate.py
 
-bundle: .venv ## retrain the bundle that ships in the wheel
-	$(BIN)/chimera train --held-out 0.3 --out router/chimera_router/prediction/bundles/default
+bundle: .venv ## retrain and measure the bundle that ships in the wheel, five fits
+	$(BIN)/chimera train --held-out 0.3 --seeds 5 --out router/chimera_router/prediction/bundles/default
 
 bench: .venv ## measure the decision and the picker
 	$(BIN)/python -m chimera_bench.micro
@@ -68,6 +77,8 @@ lock: ## resolve requirements/*.lock anew (needs uv)
 	for extra in dev router operator; do \
 		$(UV) pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 			--custom-compile-command 'make lock' --extra $$extra pyproject.toml -o requirements/$$extra.lock; done
+	$(UV) pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+		--custom-compile-command 'make lock' -c requirements/dev.lock --extra encoders pyproject.toml -o requirements/encoders.lock
 
 clean: ## remove what was built
 	rm -rf .venv dist build out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from chimera_router.prediction.batching import LARGEST_BATCH
 from chimera_router.prediction.bundle import Bundle
 from chimera_router.prediction.onnx import Graphs
 from chimera_training.bundle import Manifest, TrainedModel, digest
@@ -22,9 +23,6 @@ from chimera_training.heads import confidence
 from chimera_training.length import Learned, call_rows
 from chimera_training.measure import Predicted
 from chimera_training.split import held_out
-
-# Texts of one run: their sparse vectors are made dense inside the graph, 30,000 numbers each, so 15 MB.
-TEXT_BATCH = 128
 
 # Rows of one run of the trees: larger batches gain no speed, and the progress bar should move.
 ROW_BATCH = 8192
@@ -106,8 +104,8 @@ def _applications(manifest: Manifest, examples: Examples) -> Integers:
 
 def _read(graphs: Graphs, texts: Sequence[str], on_done: Callable[[int], None]) -> Floats:
     readings = []
-    for start in range(0, len(texts), TEXT_BATCH):
-        batch = texts[start : start + TEXT_BATCH]
+    for start in range(0, len(texts), LARGEST_BATCH):
+        batch = texts[start : start + LARGEST_BATCH]
         readings.append(graphs.read(batch))
         on_done(len(batch))
     return np.vstack(readings)

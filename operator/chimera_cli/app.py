@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 
 import chimera_proto
+from chimera_cli.bench import bench
+from chimera_cli.calibrate import calibrate
 from chimera_cli.demo import demo
 from chimera_cli.evaluate import EvaluateCommand, evaluate
 from chimera_cli.explain import explain
@@ -17,9 +19,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a traceback with local variables could show prompts and keys
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, demo, explain, train):
+for command in (up, demo, explain, train, calibrate):
     app.command()(command)
 app.command(cls=EvaluateCommand)(evaluate)
+app.add_typer(bench)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so

@@ -2,11 +2,10 @@
 
 import asyncio
 import json
-import signal
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -20,6 +19,7 @@ from chimera_bench.replay.rounds import EngineKiller, PoolLost, play, settled
 from chimera_bench.report import Summary, summarise
 from chimera_bench.table import table
 from chimera_bench.workload import Arrival, arrivals, read_gaps, read_tasks, saturation_rate
+from chimera_cli.signals import until_signalled
 from chimera_operator.api.pool import HeterogeneousModelPool
 from chimera_operator.local.documents import load_pool, sample_pool
 from chimera_operator.local.errors import LocalError
@@ -31,9 +31,6 @@ from chimera_training.data import DataError, recorded_folder
 SLOTS = 16
 
 FAILED, USAGE_ERROR = 1, 2
-SIGNALLED = 128  # plus the signal's number, as shells report it
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +82,7 @@ def demo(  # noqa: PLR0913 - one parameter an option
         _fail(f"{plot_file.parent}: the folder for the plot does not exist", USAGE_ERROR)
     try:
         comparison = _prepared(workflows=workflows, seed=seed, speed=speed, load=load, kills=kill_engine)
-        summaries = asyncio.run(_until_signalled(_compare(comparison, chosen)))
+        summaries = asyncio.run(until_signalled(_compare(comparison, chosen)))
     except (DataError, LocalError, PoolLost, ReplayError) as error:
         _fail(str(error), FAILED)
     _show(comparison, summaries, as_json=as_json)
@@ -104,24 +101,6 @@ def _prepared(*, workflows: int, seed: int, speed: float, load: float, kills: bo
     rate = load * saturation_rate(tasks, coefficients(pool))
     workload = arrivals(tasks, read_gaps(recorded_folder()), count=workflows, rate=rate, seed=seed)
     return Comparison(pool=pool, workload=workload, rate=rate, speed=speed, kills=kills)
-
-
-async def _until_signalled(work: Coroutine[Any, Any, Result]) -> Result:
-    """Return what the work returns; SIGINT and SIGTERM end it, and then this program, in good order."""
-    task, received = asyncio.create_task(work), list[int]()
-
-    def stop(number: int) -> None:
-        received.append(number)
-        task.cancel()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop, number)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        if not received:
-            raise
-        raise typer.Exit(SIGNALLED + received[0]) from None
 
 
 async def _compare(comparison: Comparison, policies: Sequence[PolicyName]) -> list[Summary]:

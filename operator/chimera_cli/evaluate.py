@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 USAGE_ERROR = 2
 
+# Characters: a figure cut short to fit a narrow terminal or a log file says less than one on a wrapped line.
+TABLE_WIDTH = 120
+
 STANDARD_OUTPUT = Path("-")
 
 UNSEEN_NOTE = (
@@ -148,6 +151,7 @@ def _write(measured: "Measurement", path: Path) -> None:
 
 def _print(measured: "Measurement", bundle: "Bundle", examples: "Examples", *, all_tasks: bool) -> None:
     console = Console(soft_wrap=True)
+    console.width = max(console.width, TABLE_WIDTH)
     console.print(_confidence_table(measured.confidence))
     console.print(_routing_table(measured.confidence))
     if measured.unseen_model:
@@ -157,7 +161,8 @@ def _print(measured: "Measurement", bundle: "Bundle", examples: "Examples", *, a
     console.print(_length_table("Output tokens that a workflow still needs", "calls at", measured.remaining))
     console.print(
         f"{bundle.folder}: {len(examples.models)} of {len(bundle.manifest.models)} models in the data; "
-        f"{len(examples.tasks.ids)} tasks: {_which(bundle, all_tasks=all_tasks)}",
+        f"{len(examples.tasks.ids)} tasks: {_which(bundle, all_tasks=all_tasks)}; ± is half of a 95 % interval, by "
+        "bootstrap over the tasks",
         markup=False,
         highlight=False,
     )
@@ -175,8 +180,9 @@ def _which(bundle: "Bundle", *, all_tasks: bool) -> str:
 def _confidence_table(figures: "Mapping[str, PoolFigures]") -> Table:
     table = _table("Confidence", ("pool", "models", "tasks", "AUC", "Brier", "constant", "ECE"))
     for name, each in figures.items():
-        scores = (each.auc_mean, each.brier, each.brier_constant, each.ece)
-        table.add_row(name, str(len(each.auc)), str(each.n), *map(_share, scores))
+        scores = (_sure(each.auc_mean, each.auc_mean_interval), _sure(each.brier, each.brier_interval))
+        constants = (_share(each.brier_constant), _share(each.ece))
+        table.add_row(name, str(len(each.auc)), str(each.n), *scores, *constants)
     return table
 
 
@@ -191,15 +197,18 @@ def _routing_table(figures: "Mapping[str, PoolFigures]") -> Table:
 def _unseen_table(figures: "Mapping[str, UnseenFigures]") -> Table:
     table = _table("Confidence in unseen models", ("pool", "tasks", "AUC", "Brier"))
     for name, each in figures.items():
-        table.add_row(name, str(each.n), _share(each.auc_mean), _share(each.brier))
+        scores = (_sure(each.auc_mean, each.auc_mean_interval), _sure(each.brier, each.brier_interval))
+        table.add_row(name, str(each.n), *scores)
     return table
 
 
 def _length_table(title: str, first: str, figures: "Mapping[str, TokenFigures]") -> Table:
     table = _table(title, (first, "calls", "Spearman", "Kendall", "error", ".9 covers"))
     for name, each in figures.items():
-        ranks = (_share(each.spearman), _share(each.kendall))
-        table.add_row(name.replace("_", " "), str(each.n), *ranks, f"{each.mae:.0f}", _share(each.coverage90))
+        ranks = (_sure(each.spearman, each.spearman_interval), _share(each.kendall))
+        error = _sure(each.mae, each.mae_interval, digits=0)
+        covered = _sure(each.coverage90, each.coverage90_interval)
+        table.add_row(name.replace("_", " "), str(each.n), *ranks, error, covered)
     return table
 
 
@@ -208,6 +217,13 @@ def _table(title: str, headings: Iterable[str]) -> Table:
     for number, heading in enumerate(headings):
         table.add_column(heading, justify="right" if number else "left", no_wrap=True)
     return table
+
+
+def _sure(value: float | None, interval: tuple[float, float] | None, *, digits: int = 3) -> str:
+    """Return a figure and half of its interval."""
+    if value is None or interval is None:
+        return "-"
+    return f"{value:.{digits}f} ±{(interval[1] - interval[0]) / 2:.{digits}f}"
 
 
 def _share(value: float | None) -> str:

@@ -10,27 +10,34 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from chimera_router.wire import APPLICATION, TENANT
+
 TIMEOUT = 10.0  # seconds; a picker decides in milliseconds
 
 FAILED, USAGE_ERROR = 1, 2
 
 
-def explain(
+def explain(  # noqa: PLR0913 - one parameter for each option
     prompt: Annotated[
         str, typer.Argument(metavar="PROMPT", help="The user's message; - reads it from standard input.")
     ],
     *,
     url: Annotated[str, typer.Option(help="The picker's management address, as `chimera up` prints it.")],
     model: Annotated[str, typer.Option(help="The model to ask for; auto asks for the full choice.")] = "auto",
+    system: Annotated[str, typer.Option(help="A system message before the prompt, as an application sends it.")] = "",
+    application: Annotated[str, typer.Option(help="The application that would ask, by name.")] = "",
+    tenant: Annotated[str, typer.Option(help="The tenant that would ask: applications are learned for each.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the decision as JSON.")] = False,
 ) -> None:
     """Show the decision that a new request would get now: nothing is sent to any model.
 
     Example: chimera explain --url http://127.0.0.1:9090 "What is 17 times 23?"
     """
-    body = {"model": model, "messages": [{"role": "user", "content": sys.stdin.read() if prompt == "-" else prompt}]}
+    messages = [{"role": "system", "content": system}] if system else []
+    messages.append({"role": "user", "content": sys.stdin.read() if prompt == "-" else prompt})
+    headers = {name: text for name, text in ((APPLICATION, application), (TENANT, tenant)) if text}
     try:
-        decision = _ask(f"{url.rstrip('/')}/chimera/v1/explain", body)
+        decision = _ask(f"{url.rstrip('/')}/chimera/v1/explain", {"model": model, "messages": messages}, headers)
     except urllib.error.HTTPError as error:
         _fail(_message(error.read()), USAGE_ERROR if error.code < 500 else FAILED)
     except (urllib.error.URLError, TimeoutError, ValueError):
@@ -41,8 +48,9 @@ def explain(
         Console().print(_table(decision))
 
 
-def _ask(url: str, body: dict[str, Any]) -> dict[str, Any]:
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})  # noqa: S310 - the user's own address
+def _ask(url: str, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
+    data, headers = json.dumps(body).encode(), {"content-type": "application/json", **headers}
+    request = urllib.request.Request(url, data, headers)  # noqa: S310 - the user's own address
     with urllib.request.urlopen(request, timeout=TIMEOUT) as response:  # noqa: S310 - same
         decision: dict[str, Any] = json.load(response)
         return decision
@@ -63,7 +71,8 @@ def _fail(sentence: str, code: int) -> NoReturn:
 def _table(decision: dict[str, Any]) -> Table:
     place = f"{decision['model']} on {decision['endpoint']}"
     how = f"policy {decision['policy']}, reason {decision['reason']}, predictor {decision['predictor']}"
-    table = Table(title=place, caption=f"{how}, priority {decision['priority']}")
+    caption = f"{how}, application {decision['application']}, priority {decision['priority']}"
+    table = Table(title=place, caption=caption)
     table.add_column("model")
     for heading in ("confidence", "latency s", "tokens left"):
         table.add_column(heading, justify="right")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager, suppress
@@ -29,7 +30,7 @@ STATUS_SECONDS = 2.0  # a picker that takes longer is busy; the next look will d
 FAILED, USAGE_ERROR = 1, 2
 
 
-def up(
+def up(  # noqa: PLR0913 - the options of the command
     pool: Annotated[Path, typer.Argument(metavar="POOL.yaml", help="A HeterogeneousModelPool document.")],
     *,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where clients connect; 0 takes any free port.")] = 8080,
@@ -38,12 +39,21 @@ def up(
         float, typer.Option(min=0.01, max=1000, help="How many times faster than real simulated engines run.")
     ] = 1.0,
     logs: Annotated[Path | None, typer.Option(file_okay=False, help="Folder that keeps the processes' logs.")] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            file_okay=False,
+            help="Folder that keeps what the picker learned from answers and feedback, for the next run; without it, "
+            "one for this pool and kind of engine under ~/.local/state/chimera (or $XDG_STATE_HOME/chimera).",
+        ),
+    ] = None,
 ) -> None:
     """Serve a pool on this machine until Ctrl-C: Envoy, the endpoint picker and one engine for each replica."""
     try:
         document = load_pool(pool)
-        serving = serve(document, port=port, engine=engine, speed=speed, logs=logs)
-        failure, code = asyncio.run(_until_stopped(_show(serving, document, engine))), FAILED
+        kept = state or _state_folder(document.metadata.name, engine)
+        serving = serve(document, port=port, engine=engine, speed=speed, logs=logs, state=kept)
+        failure, code = asyncio.run(_until_stopped(_show(serving, document, engine, kept))), FAILED
     except PoolError as error:
         failure, code = f"{pool}: {error}", USAGE_ERROR
     except LocalError as error:
@@ -51,6 +61,16 @@ def up(
     if failure:
         typer.echo(failure, err=True)
         raise typer.Exit(code)
+
+
+def _state_folder(pool: str, engine: EngineKind) -> Path:
+    """Return the user's folder for a pool; simulated engines have one of their own, as they teach nothing of real ones.
+
+    The place is the XDG Base Directory Specification's.
+    """
+    base = os.environ.get("XDG_STATE_HOME", "")
+    root = Path(base) if Path(base).is_absolute() else Path.home() / ".local" / "state"
+    return root / "chimera" / f"{pool}-{engine}"
 
 
 async def _until_stopped(work: Coroutine[Any, Any, str]) -> str:
@@ -65,14 +85,14 @@ async def _until_stopped(work: Coroutine[Any, Any, str]) -> str:
 
 
 async def _show(
-    serving: AbstractAsyncContextManager[RunningPool], pool: HeterogeneousModelPool, engine: EngineKind
+    serving: AbstractAsyncContextManager[RunningPool], pool: HeterogeneousModelPool, engine: EngineKind, state: Path
 ) -> str:
     """Show the pool while it serves; return the sentence about what ended it."""
     console = Console()
     kind = "simulated" if engine == "simulator" else "vLLM"
     console.print(f"Starting {kind} engines for {', '.join(model.name for model in pool.spec.models)} …")
     async with serving as running:
-        console.print(_welcome(pool, running), markup=False, highlight=False, soft_wrap=True)
+        console.print(_welcome(pool, running, state), markup=False, highlight=False, soft_wrap=True)
         async with asyncio.TaskGroup() as group:
             tasks = (
                 group.create_task(_watch(running, console, title=f"{pool.metadata.name}, {kind} engines")),
@@ -84,7 +104,7 @@ async def _show(
     return failure
 
 
-def _welcome(pool: HeterogeneousModelPool, running: RunningPool) -> str:
+def _welcome(pool: HeterogeneousModelPool, running: RunningPool, state: Path) -> str:
     question = "What is 17 times 23?"
     body = {"model": pool.metadata.name, "messages": [{"role": "user", "content": question}]}
     return (
@@ -92,7 +112,9 @@ def _welcome(pool: HeterogeneousModelPool, running: RunningPool) -> str:
         f"  curl {running.url}/v1/chat/completions -H 'content-type: application/json' \\\n"
         f"    -d '{json.dumps(body)}'\n"
         f"  chimera explain --url {running.management_url} '{question}'\n\n"
-        f"Metrics are at {running.management_url}/metrics.\nCtrl-C stops it."
+        f"Metrics are at {running.management_url}/metrics.\n"
+        f"Feedback goes to {running.management_url}/chimera/v1/feedback, or over gRPC to {running.feedback_address}.\n"
+        f"What is learned is kept in {state}.\nCtrl-C stops it."
     )
 
 

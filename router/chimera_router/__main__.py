@@ -24,13 +24,14 @@ from chimera_router.extproc.server import DRAIN, Server
 from chimera_router.extproc.servicer import Servicer
 from chimera_router.feedback.server import FeedbackServer
 from chimera_router.prediction import state
+from chimera_router.prediction.compute import TRANSFORMER, Compute, Device
 from chimera_router.prediction.correction import Corrections
 from chimera_router.prediction.port import Predictor
 from chimera_router.prediction.predictor import open_predictor
 from chimera_router.scheduling.ledger import Ledger
 from chimera_router.settings import PoolSettings
 from chimera_router.telemetry import logs
-from chimera_router.telemetry.metrics import CorrectionCollector, Metrics, PoolCollector
+from chimera_router.telemetry.metrics import ApplicationCollector, CorrectionCollector, Metrics, PoolCollector
 from chimera_router.workflow.table import ProgramTable
 
 USAGE_ERROR = 2
@@ -49,6 +50,7 @@ class Picker:
     datastore: Datastore
     director: Director
     corrections: Corrections
+    compute: Compute = TRANSFORMER
 
     async def follow_config(self) -> None:
         """Swap the configuration whenever its file changes; an invalid one changes nothing."""
@@ -99,7 +101,7 @@ class Picker:
             await old.predictor.aclose()
 
     async def _opened(self, pool: PoolSettings) -> Predictor:
-        return await asyncio.to_thread(_open_predictor, pool, self.metrics, self.corrections)
+        return await asyncio.to_thread(_open_predictor, pool, self.metrics, self.corrections, self.compute)
 
     def _swapped(self, file: str) -> None:
         self.metrics.reloads.labels(file, "applied").inc()
@@ -155,11 +157,12 @@ async def _serve_feedback(stack: AsyncExitStack, director: Director, arguments: 
 @asynccontextmanager
 async def _picker(arguments: argparse.Namespace) -> AsyncIterator[tuple[Picker, Scraper]]:
     pool = settings.load(arguments.config)
+    compute = Compute(device=Device(arguments.prediction_device), threads=arguments.prediction_threads)
     ledger, metrics, corrections = Ledger(), Metrics(), _corrections(arguments.state_path)
     datastore = Datastore(ledger)
     datastore.replace(discovery.read(pool.endpoints_file, models=pool.models))
     director = Director(
-        pool=ActivePool(settings=pool, predictor=_open_predictor(pool, metrics, corrections)),
+        pool=ActivePool(settings=pool, predictor=_open_predictor(pool, metrics, corrections, compute)),
         datastore=datastore,
         table=ProgramTable(new_id=lambda: f"wf-{secrets.token_hex(8)}"),
         ledger=ledger,
@@ -169,7 +172,8 @@ async def _picker(arguments: argparse.Namespace) -> AsyncIterator[tuple[Picker, 
     )
     metrics.watch(PoolCollector(director))
     metrics.watch(CorrectionCollector(corrections))
-    picker = Picker(arguments.config, arguments.state_path, metrics, datastore, director, corrections)
+    metrics.watch(ApplicationCollector(lambda: (len(corrections.applications), corrections.applications.forgotten)))
+    picker = Picker(arguments.config, arguments.state_path, metrics, datastore, director, corrections, compute)
     async with aiohttp.ClientSession() as session:
         yield picker, Scraper(datastore, session, clock=time.monotonic)
     await picker.save()
@@ -204,7 +208,7 @@ def _corrections(folder: Path | None) -> Corrections:
         return Corrections()
 
 
-def _open_predictor(pool: PoolSettings, metrics: Metrics, corrections: Corrections) -> Predictor:
+def _open_predictor(pool: PoolSettings, metrics: Metrics, corrections: Corrections, compute: Compute) -> Predictor:
     def refused(error: BundleError) -> None:
         metrics.bundles_refused.inc()
         _log.error("bundle refused, running medians predict instead", rule=str(error))
@@ -214,6 +218,7 @@ def _open_predictor(pool: PoolSettings, metrics: Metrics, corrections: Correctio
         path=pool.bundle.path,
         sha256=pool.bundle.sha256,
         corrections=corrections,
+        compute=compute,
         on_fallback=lambda reason: metrics.fallbacks.labels(reason).inc(),
         on_refused=refused,
     )
@@ -227,12 +232,26 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--management-port", type=int, default=9090, help="metrics, status, explain, feedback")
     parser.add_argument("--feedback-port", type=int, help="feedback over gRPC; not served where not given")
     parser.add_argument("--state-path", type=Path, metavar="DIR", help="folder that keeps what was learned")
+    parser.add_argument(
+        "--prediction-device",
+        choices=list(Device),
+        default=Device.AUTO,
+        help="where a bundle's transformer is computed",
+    )
+    parser.add_argument("--prediction-threads", type=_positive, default=1, help="of a transformer on a processor")
     parser.add_argument("--drain", type=float, default=DRAIN, help="seconds that open streams get on SIGTERM")
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     transport = parser.add_mutually_exclusive_group(required=True)
     transport.add_argument("--cert-path", type=Path, help="folder with tls.crt and tls.key")
     transport.add_argument("--insecure", action="store_true", help="plain text")
     return parser.parse_args()
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
 
 
 if __name__ == "__main__":

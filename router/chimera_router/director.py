@@ -82,15 +82,20 @@ class Director:
         started, pool = self.clock(), self.pool
         arrival = self._arrive(asked)
         program = arrival.program
-        query = _query(asked.request, program, application=identity.application(asked.headers))
+        query = _query(asked.request, asked.headers, program)
         decision = await self._decide(pool, query, self._request(asked, program))
         previous = program.assignment
-        exchange = self._begin(pool, decision, asked, program)
+        exchange = self._begin(pool, decision, asked, program=program, query=query)
         self._count(arrival, previous, decision, started)
         return exchange
 
-    async def explain(self, request: ParsedRequest, pinned: str | None) -> Decision:
+    async def explain(self, request: ParsedRequest, headers: Mapping[str, str], pinned: str | None) -> Decision:
         """Return the decision a new workflow's first request would get now, and send nothing.
+
+        Args:
+            request: The body as it would be sent.
+            headers: Of them those that name tenant and application are read.
+            pinned: The model that the request names; None asks for the full choice.
 
         Raises:
             NoEndpoints: Nothing could take it.
@@ -98,7 +103,7 @@ class Director:
         scheduling = SchedulingRequest(
             workflow=self.table.opened, prompt_tokens=request.prompt_tokens, arrival=self.wall(), pinned=pinned
         )
-        return await self._decide(self.pool, _query(request, None), scheduling)
+        return await self._decide(self.pool, _query(request, headers, None), scheduling)
 
     def judge(self, success: float, *, tenant: str, workflow_id: str = "", request_id: str = "") -> str:
         """Take feedback on a workflow, named by its own id or its latest request's; return the model that answered.
@@ -117,6 +122,7 @@ class Director:
         )
         self.pool.predictor.judge(judgement)
         self.metrics.judgements.labels(choice.model).inc()
+        self.metrics.confidence_off(choice.model, before=choice.confidence, after=choice.corrected, success=success)
         return choice.model
 
     def snapshot(self) -> PoolSnapshot:
@@ -158,12 +164,15 @@ class Director:
             raise NoEndpoints(reason=outcome.reason)
         return outcome
 
-    def _begin(self, pool: ActivePool, decision: Decision, asked: Choose, program: Program) -> "Exchange":
+    def _begin(
+        self, pool: ActivePool, decision: Decision, asked: Choose, *, program: Program, query: Query
+    ) -> "Exchange":
         prompt_tokens = asked.request.prompt_tokens
         self.table.assign(
             program,
             _assignment(decision, prompt_tokens),
             confidence=_uncorrected(decision.prediction),
+            corrected=decision.prediction.confidence,
             request_id=identity.request_id(asked.headers),
         )
         return Exchange(
@@ -171,8 +180,7 @@ class Director:
             decision=decision,
             program=program,
             predictor=pool.predictor,
-            stage=program.stage,
-            max_tokens=asked.request.max_tokens,
+            query=query,
             route=_route(decision, pool.settings, _response_headers(decision, program, asked.headers)),
             ticket=self.ledger.open(decision, prompt_tokens=prompt_tokens),
             began=self.clock(),
@@ -185,6 +193,7 @@ class Director:
         metrics.requests.labels(decision.model).inc()
         metrics.confidence.labels(decision.model).observe(decision.prediction.confidence)
         metrics.stages.labels(arrival.found_by).inc()
+        metrics.applications.labels(decision.application).inc()
         tally.requests[decision.model] += 1
         tally.stages += 1
         if arrival.program.stage == 0:
@@ -204,8 +213,7 @@ class Exchange:
     decision: Decision
     program: Program
     predictor: Predictor
-    stage: int
-    max_tokens: int | None
+    query: Query
     route: Route
     ticket: Ticket
     began: float
@@ -234,7 +242,7 @@ class Exchange:
         if tokens:
             metrics.output_tokens.labels(model).observe(tokens)
             metrics.length_ratio.labels(model).observe(tokens / max(1.0, self.decision.prediction.stage_tokens))
-            self.predictor.observe(self._observation(tokens))
+            self._learn(tokens)
         if answer.usage.prompt_tokens:
             metrics.prompt_tokens.labels(model).observe(answer.usage.prompt_tokens)
         metrics.cached_tokens.labels(model).inc(answer.usage.cached_tokens or 0)
@@ -245,13 +253,22 @@ class Exchange:
         if not self._complete:
             self.director.metrics.unfinished.labels(self.decision.model).inc()
 
+    def _learn(self, tokens: int) -> None:
+        observation = self._observation(tokens)
+        self.predictor.observe(observation)
+        if observation.predicted_tokens is not None:
+            after = self.decision.prediction.stage_tokens
+            metrics = self.director.metrics
+            metrics.length_off(observation.model, before=observation.predicted_tokens, after=after, tokens=tokens)
+
     def _observation(self, tokens: int) -> Observation:
         return Observation(
             model=self.decision.model,
-            stage=self.stage,
+            stage=self.query.stage,
             output_tokens=tokens,
-            predicted_tokens=_predicted(self.decision, tokens, self.max_tokens),
-            tenant=identity.tenant_digest(self.program.tenant),
+            predicted_tokens=_predicted(self.decision, tokens, self.query.max_tokens),
+            fingerprint=self.query.fingerprint,
+            tenant=self.query.tenant,
             at=self.director.wall(),
         )
 
@@ -272,7 +289,7 @@ def _uncorrected(prediction: ModelPrediction) -> float:
     return corrected(prediction.confidence, -prediction.confidence_logits)
 
 
-def _query(request: ParsedRequest, program: Program | None, *, application: str = "") -> Query:
+def _query(request: ParsedRequest, headers: Mapping[str, str], program: Program | None) -> Query:
     return Query(
         text=request.task,
         prompt_tokens=request.prompt_tokens,
@@ -281,7 +298,9 @@ def _query(request: ParsedRequest, program: Program | None, *, application: str 
         last_tokens=program.last_tokens if program else 0,
         largest_tokens=program.largest_tokens if program else 0,
         last_text=request.messages[-1].body,
-        application=application,
+        application=identity.application(headers),
+        fingerprint=identity.fingerprint(request, headers),
+        tenant=identity.tenant_digest(identity.tenant(headers)),
         max_tokens=request.max_tokens,
     )
 

@@ -46,7 +46,7 @@ class Management:
     async def _explain(self, request: web.Request) -> web.Response:
         settings = self._director.pool.settings
         parsed = parse(Api.CHAT, await request.read(), settings.limits)
-        decision = await self._director.explain(parsed, settings.catalog.resolve(parsed.model))
+        decision = await self._director.explain(parsed, request.headers, settings.catalog.resolve(parsed.model))
         return web.Response(text=mutations.explanation(decision), content_type="application/json")
 
     async def _feedback(self, request: web.Request) -> web.Response:

@@ -17,7 +17,7 @@ SETTINGS = {
     "objective": "quantile",
     "learning_rate": 0.08,
     "min_data_in_leaf": 50,
-    "num_threads": 2,
+    "num_threads": 1,  # two that wait for each other on a busy machine take far longer than one
     "seed": 0,
     "deterministic": True,
     "force_row_wise": True,

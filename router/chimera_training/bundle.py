@@ -14,12 +14,13 @@ FORMAT_VERSION = 2
 MANIFEST = "bundle.json"
 
 # Graphs of a bundle: name of the file, and what it computes.
-TEXT = "text.onnx"  # text (n, 1) → what can be read in it (n, readings), the columns named by the manifest
+TEXT = "text.onnx"  # text (n, 1), its tokens (n, length), or both → what can be read in it (n, readings)
 STAGE_TOKENS = "stage_tokens.onnx"  # features (rows, columns) → log(1 + tokens of this request), median
 STAGE_TOKENS_HIGH = "stage_tokens_high.onnx"  # the same at the .9 quantile, before its application's `stage_shift`
 REMAINING_TOKENS = "remaining_tokens.onnx"  # the same of the rest of the workflow, this request included
 REMAINING_TOKENS_HIGH = "remaining_tokens_high.onnx"  # the same at .9, before `remaining_shift`
 GRAPHS = (TEXT, STAGE_TOKENS, STAGE_TOKENS_HIGH, REMAINING_TOKENS, REMAINING_TOKENS_HIGH)
+TOKENIZER = "tokenizer.json"  # beside the graphs, where the text graph takes tokens
 
 TEXT_INPUT = "text"
 READINGS_OUTPUT = "readings"
@@ -89,13 +90,15 @@ class FeatureSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """How features were made; the router refuses a bundle made otherwise than it makes them.
 
     Attributes:
-        encoder: Kind of text encoder inside the text graph: `tfidf`.
+        encoder: Kind of text encoder inside the text graph: `tfidf`, `minilm` or `modernbert`.
+        token_limit: Tokens kept of a text; 0 where the text graph takes none, and the bundle has no `tokenizer.json`.
         head_characters: Kept of the beginning of a long text.
         tail_characters: Kept of its end.
         length: Columns of the length trees' input, in order.
     """
 
     encoder: Name
+    token_limit: Count = 0
     head_characters: Count
     tail_characters: Count
     length: tuple[Name, ...]
@@ -121,24 +124,43 @@ class TrainingData(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     lengths: LearnerName = DEFAULT_LEARNER
 
 
+class Estimate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A figure with its 95 % interval.
+
+    Attributes:
+        value: Mean over the seeds.
+        low: Lower end; Bayesian bootstrap over seeds and tasks, see `resampling`.
+        high: Upper end.
+    """
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Both ends."""
+        return self.low, self.high
+
+
 class ConfidenceFigures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How well confidences told right from wrong on held-out tasks.
 
     Attributes:
-        task_set: Task set, or `prompts`, `workflows`, `all`.
-        tasks: Held-out tasks.
-        outcomes: Held-out answers.
+        name: Task set, or `prompts`, `workflows`, `all`; or the pool.
+        tasks: Held-out tasks, the mean over the seeds.
+        outcomes: Held-out answers, likewise.
         auc: Area under the ROC curve, the mean over models with both right and wrong answers.
         brier: Mean squared error of the confidence.
         brier_constant: The same if every model's own success rate in the task set were the confidence.
         calibration_error: Expected calibration error over ten equal bins.
     """
 
-    task_set: Name
+    name: Name
     tasks: Count
     outcomes: Count
-    auc: Share | None
-    brier: Share
+    auc: Estimate | None
+    brier: Estimate
     brier_constant: Share
     calibration_error: Share
 
@@ -147,9 +169,9 @@ class LengthFigures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """How well lengths were predicted on held-out tasks.
 
     Attributes:
-        task_set: Task set, or `prompts`, `workflows`, `workflows at stage 0`, `all`.
+        name: Task set, or `prompts`, `workflows`, `workflows at stage 0`, `all`.
         target: `stage` or `remaining`.
-        calls: Held-out calls.
+        calls: Held-out calls, the mean over the seeds.
         spearman: Rank correlation of prediction and truth; None where either is the same throughout.
         kendall: Kendall's tau-b of the same.
         mean_error: Mean absolute error of the median, in tokens.
@@ -157,29 +179,53 @@ class LengthFigures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         coverage: Share of truths at or below the .9 quantile.
     """
 
-    task_set: Name
+    name: Name
     target: Name
     calls: Count
-    spearman: float | None
+    spearman: Estimate | None
     kendall: float | None
-    mean_error: Size
+    mean_error: Estimate
     mean_tokens: Size
-    coverage: Share | None
+    coverage: Estimate | None
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All held-out figures of a bundle.
+    """All held-out figures of a bundle: means over fits that had not seen the tasks they were measured on.
+
+    Where the bundle itself has not seen the tasks of the first split, it is the first of these fits.
 
     Attributes:
-        held_out_share: Share of tasks that the measured fit had not seen. A bundle that was trained on all tasks has
-            the figures of such a fit made before it.
+        seeds: Splits of the tasks, and so fits, that were measured; 0 where none was, and there are no figures.
+        held_out_share: Share of tasks that each of these fits had not seen.
         confidence: By task set and of all.
-        length: The same.
+        pools: By pool, where pools were given: on the tasks that all models of the pool answered.
+        unseen_models: By pool: each model's head set aside, the model placed by its descriptor and 20 answers.
+        length: As `confidence`.
     """
 
+    seeds: Count
     held_out_share: Share
     confidence: tuple[ConfidenceFigures, ...]
+    pools: tuple[ConfidenceFigures, ...]
+    unseen_models: tuple[ConfidenceFigures, ...]
     length: tuple[LengthFigures, ...]
+
+
+class RoundingFigures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far readings of a text graph with weights in 8 bits lie from those in single precision.
+
+    Attributes:
+        texts: Compared, of the training data.
+        largest: Largest difference of any reading: a chance, or logits of difficulty.
+        mean: Mean difference.
+        batch: Largest difference between a text read alone and among others: activations are rounded by the largest of
+            the batch.
+    """
+
+    texts: Count
+    largest: Size
+    mean: Size
+    batch: Size
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -194,8 +240,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         models: Those with a head.
         features: How the inputs of the graphs are made.
         training: What it was trained on.
-        figures: How good it was on what it had not seen.
-        files: sha256 of every graph.
+        figures: How good it was on what it had not seen, before its weights were rounded.
+        differences: Largest difference of every graph from what it was exported from, on examples of the data, before
+            its weights were rounded.
+        rounding: What rounding the weights changed; None where they are as they were fitted.
+        files: sha256 of every graph, and of the tokenizer.
     """
 
     format_version: int
@@ -206,6 +255,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     features: FeatureSettings
     training: TrainingData
     figures: Figures
+    differences: dict[str, Size]
+    rounding: RoundingFigures | None = None
     files: dict[str, Digest]
 
     def application(self, name: str) -> int:
@@ -269,8 +320,9 @@ def _check_consistency(manifest: Manifest) -> None:
         raise ManifestError(
             "`features.length` must be the features that this program computes for `readings`, in order"
         )
-    if set(manifest.files) != set(GRAPHS):
-        raise ManifestError(f"`files` must name {', '.join(GRAPHS)} and no other")
+    files = (*GRAPHS, TOKENIZER) if manifest.features.token_limit else GRAPHS
+    if set(manifest.files) != set(files):
+        raise ManifestError(f"`files` must name {', '.join(files)} and no other")
 
 
 def _check_head(model: TrainedModel, readings: int) -> None:

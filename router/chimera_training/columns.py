@@ -9,6 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+# Rows from which on labels that are all alike are a mistake: fewer may have come out so by chance.
+ENOUGH_LABELS = 20
+
 Number = TypeVar("Number", int, float)
 
 
@@ -35,18 +38,30 @@ class Columns:
 
     def counts(self, name: str) -> list[int]:
         """Return a column of whole numbers, 0 or more."""
-        return self._checked(name, self._numbers(name, pa.int64()), lambda n: n >= 0, "a whole number, 0 or more")
+        rule = "a whole number, 0 or more"
+        return self._checked(name, self._whole(name, rule), lambda n: n >= 0, rule)
 
     def flags(self, name: str) -> list[bool]:
         """Return a column of 0 and 1 as truth values."""
-        values = self._checked(name, self._numbers(name, pa.int64()), lambda n: n in {0, 1}, "0 or 1")
+        values = self._checked(name, self._whole(name, "0 or 1"), lambda n: n in {0, 1}, "0 or 1")
         return [value == 1 for value in values]
+
+    def check_labels(self, name: str) -> None:
+        """Make sure that something can be learned from a column of 0 and 1: many rows must not all say the same.
+
+        Raises:
+            DataError: They do.
+        """
+        rows = self.table.num_rows
+        if rows >= ENOUGH_LABELS and len(pc.unique(self._filled(name))) == 1:
+            raise DataError(f"{self.file}: column {name!r} must hold both 0 and 1, but all {rows} rows are alike")
 
     def sizes(self, name: str) -> list[float]:
         """Return a column of positive numbers to three decimals, where an empty cell reads as 0.0: not published."""
-        column = self._cast(name, pc.fill_null(self._column(name), 0), pa.float64())
+        rule = "a positive number or empty"
+        column = self._cast(name, pc.fill_null(self._column(name), 0), pa.float64(), rule)
         values: list[float] = pc.round(column, 3).to_pylist()  # the files hold single precision
-        return self._checked(name, values, lambda n: 0 <= n < float("inf"), "a positive number or empty")
+        return self._checked(name, values, lambda n: 0 <= n < float("inf"), rule)
 
     def _column(self, name: str) -> Any:
         if name not in self.table.column_names:
@@ -59,15 +74,15 @@ class Columns:
             raise DataError(f"{self.file}: column {name!r} must have no empty cells")
         return column
 
-    def _numbers(self, name: str, kind: Any) -> list[int]:
-        values: list[int] = self._cast(name, self._filled(name), kind).to_pylist()
+    def _whole(self, name: str, rule: str) -> list[int]:
+        values: list[int] = self._cast(name, self._filled(name), pa.int64(), rule).to_pylist()
         return values
 
-    def _cast(self, name: str, column: Any, kind: Any) -> Any:
+    def _cast(self, name: str, column: Any, kind: Any, rule: str) -> Any:
         try:
             return column.cast(kind)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            raise self._broken(name, f"a number ({kind})") from None
+            raise self._broken(name, rule) from None
 
     def _checked(self, name: str, values: list[Number], valid: Callable[[Number], bool], rule: str) -> list[Number]:
         if not all(map(valid, values)):
@@ -78,11 +93,17 @@ class Columns:
         return DataError(f"{self.file}: every cell of column {name!r} must be {rule}")
 
 
-def read_columns(path: Path, *, models: Collection[str] | None = None) -> Columns:
+def read_columns(path: Path, *, labels: str, models: Collection[str] | None = None) -> Columns:
     """Read a parquet file, keeping the rows of these models; None keeps all.
 
+    Args:
+        path: Of the file.
+        labels: Column of 0 and 1 that must hold both, all models taken together.
+        models: Whose rows to keep.
+
     Raises:
-        DataError: The file is missing or is not parquet, or it has no column `model` to select by.
+        DataError: The file is missing or is not parquet, its labels are all alike, or it has no column `model` to
+            select by.
     """
     try:
         table = pq.read_table(path)
@@ -91,6 +112,7 @@ def read_columns(path: Path, *, models: Collection[str] | None = None) -> Column
     except (OSError, pa.ArrowException):
         raise DataError(f"{path}: the file must be parquet") from None
     columns = Columns(path.name, table)
+    columns.check_labels(labels)
     if models is None:
         return columns
     return Columns(path.name, table.filter(pa.array(_member(columns.text("model"), models))))

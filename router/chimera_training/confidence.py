@@ -14,10 +14,10 @@ import numpy as np
 
 from chimera_training.abilities import fit_rasch
 from chimera_training.encoder import Encoder
-from chimera_training.examples import Examples, Mask, Outcomes
+from chimera_training.examples import Examples, Integers, Mask, Outcomes
 from chimera_training.features import Floats, reading_names
 from chimera_training.heads import confidence, fit_head, head_precision, sigmoid
-from chimera_training.reading import LabelledTexts, TextHeads, fit_heads, read_unseen
+from chimera_training.reading import LabelledTexts, TextHeads, fit_reading
 
 # Precisions (1 / variance, in logits) of the priors: tasks of a domain differ in ease by about 1.5, domains by more.
 TASK_PRECISION = 0.5
@@ -58,8 +58,7 @@ def fit_confidence(examples: Examples, encoder: Encoder, training: Mask) -> tupl
     """
     outcomes = examples.outcomes.of(training)
     texts = _labelled(examples, outcomes, encoder.encode(examples.tasks.texts))
-    heads = fit_heads(texts.of(training))
-    readings = read_unseen(texts, heads, examples.tasks.ids, training)
+    heads, readings = fit_reading(texts, examples.tasks.ids, training)
     by_domain = Outcomes(task=examples.tasks.domain[outcomes.task], model=outcomes.model, success=outcomes.success)
     ease, ability = fit_rasch(
         by_domain, tasks=len(examples.domains), models=len(examples.models), task_precision=DOMAIN_EASE_PRECISION
@@ -76,18 +75,28 @@ def fit_confidence(examples: Examples, encoder: Encoder, training: Mask) -> tupl
     return model, readings
 
 
-def _labelled(examples: Examples, outcomes: Outcomes, vectors: Any) -> LabelledTexts:
+def task_difficulty(examples: Examples, outcomes: Outcomes) -> tuple[Floats, Integers]:
+    """Return how difficult every task is inside its domain, whoever answered it.
+
+    Returns:
+        (tasks,) in logits of failure, 0 without answers; and (tasks,) the answers it rests on.
+    """
     tasks, domains = len(examples.tasks.ids), len(examples.domains)
     # One ability for each model and domain, so that what is left over is difficulty inside the domain.
     specialist = outcomes.model * domains + examples.tasks.domain[outcomes.task]
     answers = Outcomes(task=outcomes.task, model=specialist, success=outcomes.success)
     ease, _ = fit_rasch(answers, tasks=tasks, models=len(examples.models) * domains, task_precision=TASK_PRECISION)
+    return -ease, np.bincount(outcomes.task, minlength=tasks)
+
+
+def _labelled(examples: Examples, outcomes: Outcomes, vectors: Any) -> LabelledTexts:
+    difficulty, answers = task_difficulty(examples, outcomes)
     return LabelledTexts(
         vectors=vectors,
         domain=examples.tasks.domain,
-        difficulty=-ease,
-        answers=np.bincount(outcomes.task, minlength=tasks),
-        domains=domains,
+        difficulty=difficulty,
+        answers=answers,
+        domains=len(examples.domains),
     )
 
 

@@ -5,6 +5,7 @@ The same reader serves the rows inside the package (`recorded_folder`) and any f
 
 import csv
 import gzip
+import math
 import zlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -125,7 +126,7 @@ def read_prompt_outcomes(folder: Path, *, models: Collection[str] | None = None)
     Raises:
         DataError: The file is missing, lacks a column or holds a cell that breaks its column's rule.
     """
-    columns = read_columns(folder / PROMPT_OUTCOMES, models=models)
+    columns = read_columns(folder / PROMPT_OUTCOMES, labels="success", models=models)
     rows = zip(
         columns.text("task_set"),
         columns.text("category"),
@@ -148,7 +149,7 @@ def read_workflows(folder: Path, *, models: Collection[str] | None = None) -> li
         DataError: The file is missing, lacks a column, holds a cell that breaks its column's rule, or the rows of a
             workflow are not its stages in order.
     """
-    columns = read_columns(folder / WORKFLOW_TRACES, models=models)
+    columns = read_columns(folder / WORKFLOW_TRACES, labels="success", models=models)
     heads = zip(
         columns.text("workflow_id"),
         columns.text("task_set"),
@@ -198,11 +199,14 @@ def read_arrivals(folder: Path, trace: str) -> list[Arrival]:
 
 def _arrival(row: dict[str, str], line: int) -> Arrival:
     try:
-        return Arrival(float(row["t_seconds"]), int(row["input_tokens"]), int(row["output_tokens"]))
+        arrival = Arrival(float(row["t_seconds"]), int(row["input_tokens"]), int(row["output_tokens"]))
     except KeyError as missing:
         raise DataError(f"{ARRIVALS}: column {missing} is missing") from None
     except (TypeError, ValueError):
         raise DataError(f"{ARRIVALS}: line {line}: times and token counts must be numbers") from None
+    if not math.isfinite(arrival.seconds):
+        raise DataError(f"{ARRIVALS}: line {line}: column 't_seconds' must be a finite number")
+    return arrival
 
 
 def _check_stage_order(workflow_ids: list[str], stages: list[int]) -> None:

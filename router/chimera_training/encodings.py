@@ -8,6 +8,7 @@ levels and effects of all. Nothing here may import more than numpy: the router i
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from chimera_training.features import Floats
 
 Integers = NDArray[np.int64]
+_Numbers = TypeVar("_Numbers", float, Floats)
 
 # What is measured of every call, in the order of the last axis of `levels` and `effects`.
 MEASURED = ("log_stage_tokens", "log_remaining_tokens", "log_stages_left", "success")
@@ -82,7 +84,12 @@ def fit_encodings(
     return Encodings(levels, common + pair.reshape(applications + 1, models, -1))
 
 
+def shrunk(total: _Numbers, count: _Numbers, shrinkage: float) -> _Numbers:
+    """Return the mean of `count` values that sum up to `total`, as if `shrinkage` values of 0 stood beside them."""
+    return total / (count + shrinkage)
+
+
 def _shrunk(values: Floats, group: Integers, groups: int, shrinkage: float) -> Floats:
-    """Return each group's mean as if `shrinkage` values of 0 stood beside its own, (groups, columns)."""
-    counts = np.bincount(group, minlength=groups) + shrinkage
-    return np.column_stack([np.bincount(group, column, groups) for column in values.T]) / counts[:, None]
+    """Return each group's `shrunk` mean, (groups, columns)."""
+    sums: Floats = np.column_stack([np.bincount(group, column, groups) for column in values.T])
+    return shrunk(sums, np.bincount(group, minlength=groups)[:, None].astype(np.float64), shrinkage)

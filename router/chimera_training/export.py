@@ -6,12 +6,13 @@ silently.
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
-from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, TensorProto, helper
 
 from chimera_training.bundle import (
     GRAPHS,
@@ -24,8 +25,9 @@ from chimera_training.bundle import (
     STAGE_TOKENS,
     STAGE_TOKENS_HIGH,
     TEXT,
-    TEXT_INPUT,
+    TOKENIZER,
     Manifest,
+    RoundingFigures,
     encode,
 )
 from chimera_training.encoder import Encoder
@@ -33,46 +35,20 @@ from chimera_training.ensemble import Ensemble
 from chimera_training.features import Floats
 from chimera_training.length import LengthModel
 from chimera_training.reading import TextHeads
+from chimera_training.text_graph import IR_VERSION, PRODUCER, compared_texts, rounding, run, text_graph
 
 # ONNX 1.10, the newest that onnxmltools writes trees for; it has every operator used.
-OPSET, IR_VERSION = 15, 8
-PRODUCER = "chimera"
+OPSET = 15
 
 # Largest difference between a graph in single precision and its source: of a probability, of logits of difficulty, of
 # log(1 + tokens).
 TOLERANCE = 1e-4
 
-# Examples of one run: a text's vector is dense inside the graph, 32 KB each.
-VERIFIED_AT_ONCE = 512
+_FILES = {MANIFEST, *GRAPHS, TOKENIZER}
 
 
 class ExportError(Exception):
     """A bundle cannot be written; the text names the file and the rule."""
-
-
-def text_graph(encoder: Encoder, heads: TextHeads) -> ModelProto:
-    """Return the graph from a text to what the heads read in it."""
-    readings = heads.weights.shape[1]
-    constants = {"weights": heads.weights, "bias": heads.bias}
-    nodes = [
-        *encoder.nodes(TEXT_INPUT, "vector"),
-        helper.make_node("Gemm", ["vector", "weights", "bias"], ["read"]),
-        helper.make_node("Split", ["read", "parts"], ["domain_logits", "difficulty"], axis=1),
-        helper.make_node("Softmax", ["domain_logits"], ["domains"], axis=1),
-        helper.make_node("Concat", ["domains", "difficulty"], [READINGS_OUTPUT], axis=1),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "text",
-        [helper.make_tensor_value_info(TEXT_INPUT, TensorProto.STRING, ["n", 1])],
-        [helper.make_tensor_value_info(READINGS_OUTPUT, TensorProto.FLOAT, ["n", readings])],
-        [
-            *(numpy_helper.from_array(values.astype(np.float32), name) for name, values in constants.items()),
-            numpy_helper.from_array(np.array([readings - 1, 1], dtype=np.int64), "parts"),
-        ],
-    )
-    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name=PRODUCER)
 
 
 def tree_graph(trees: Ensemble) -> ModelProto:
@@ -88,10 +64,26 @@ def tree_graph(trees: Ensemble) -> ModelProto:
     return helper.make_model(model.graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name=PRODUCER)
 
 
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What a bundle holds beside its manifest.
+
+    Attributes:
+        files: Bytes of every graph, and of the tokenizer where the text graph takes tokens, by file name.
+        differences: Largest difference of every graph in single precision from its source, on the examples it was
+            compared on.
+        rounding: What weights in 8 bits changed; None without such.
+    """
+
+    files: dict[str, bytes]
+    differences: dict[str, float]
+    rounding: RoundingFigures | None
+
+
 def export_graphs(
     encoder: Encoder, heads: TextHeads, lengths: LengthModel, *, texts: Sequence[str], rows: Any
-) -> dict[str, bytes]:
-    """Return the bytes of every graph, by file name.
+) -> Exported:
+    """Make every file but the manifest, each graph compared with its source.
 
     Args:
         encoder: Turns texts into what `heads` read.
@@ -103,24 +95,38 @@ def export_graphs(
     Raises:
         ExportError: A graph answers otherwise than its source.
     """
+    text, trees = _export_text(encoder, heads, compared_texts(encoder, texts)), _export_trees(lengths, rows)
+    tokenizer = {} if encoder.tokens is None else {TOKENIZER: encoder.tokens.content}
+    return Exported(text.files | trees.files | tokenizer, text.differences | trees.differences, text.rounding)
+
+
+def _export_text(encoder: Encoder, heads: TextHeads, texts: Sequence[str]) -> Exported:
+    graph = _bytes(text_graph(encoder, heads))
+    readings = heads.read(encoder.encode(texts))
+    differences = {TEXT: _compare(TEXT, READINGS_OUTPUT, run(graph, encoder, texts), readings)}
+    if not encoder.int8:
+        return Exported({TEXT: graph}, differences, None)
+    graph = _bytes(text_graph(encoder, heads, int8=True))
+    return Exported({TEXT: graph}, differences, rounding(graph, encoder, texts, readings))
+
+
+def _export_trees(lengths: LengthModel, rows: Any) -> Exported:
     trees = {
         STAGE_TOKENS: lengths.stage,
         STAGE_TOKENS_HIGH: lengths.stage_high,
         REMAINING_TOKENS: lengths.remaining,
         REMAINING_TOKENS_HIGH: lengths.remaining_high,
     }
-    graphs = {
-        TEXT: _bytes(text_graph(encoder, heads)),
-        **{name: _bytes(tree_graph(t)) for name, t in trees.items()},
-    }
-    promised = {READINGS_OUTPUT: heads.read(encoder.encode(texts))}
-    _verify(TEXT, graphs[TEXT], {TEXT_INPUT: np.array(texts, dtype=object)[:, None]}, promised)
+    graphs = {name: _bytes(tree_graph(source)) for name, source in trees.items()}
+    differences = {}
     for name, source in trees.items():
-        _verify(name, graphs[name], {LENGTH_INPUT: rows}, {LENGTH_OUTPUT: source.predict(rows)[:, None]})
-    return graphs
+        session = onnxruntime.InferenceSession(graphs[name], providers=["CPUExecutionProvider"])
+        (answers,) = session.run([LENGTH_OUTPUT], {LENGTH_INPUT: rows})
+        differences[name] = _compare(name, LENGTH_OUTPUT, answers, source.predict(rows)[:, None])
+    return Exported(graphs, differences, None)
 
 
-def write_bundle(out: Path, manifest: Manifest, graphs: Mapping[str, bytes]) -> None:
+def write_bundle(out: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None:
     """Write a bundle's folder whole or not at all; an older bundle in its place is replaced.
 
     Raises:
@@ -131,7 +137,7 @@ def write_bundle(out: Path, manifest: Manifest, graphs: Mapping[str, bytes]) -> 
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
         fresh, stale = Path(scratch) / "fresh", Path(scratch) / "stale"
         fresh.mkdir()
-        for name, content in graphs.items():
+        for name, content in files.items():
             (fresh / name).write_bytes(content)
         (fresh / MANIFEST).write_bytes(encode(manifest))
         if out.exists():
@@ -149,20 +155,19 @@ def check_target(out: Path) -> None:
         return
     if not out.is_dir():
         raise ExportError(f"{out}: a bundle is a folder, and this is a file")
-    if strangers := sorted(entry.name for entry in out.iterdir() if entry.name not in {MANIFEST, *GRAPHS}):
+    if strangers := sorted(entry.name for entry in out.iterdir() if entry.name not in _FILES):
         raise ExportError(f"{out}: the folder must be empty or hold a bundle only, but holds {strangers[0]!r}")
 
 
-def _verify(name: str, graph: bytes, inputs: dict[str, Any], promised: dict[str, Floats]) -> None:
-    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    ((source, values),) = inputs.items()
-    for first in range(0, len(values), VERIFIED_AT_ONCE):
-        some = slice(first, first + VERIFIED_AT_ONCE)
-        answers = session.run(list(promised), {source: values[some]})
-        for output, answer in zip(promised, answers, strict=True):
-            truth = promised[output][some]
-            if answer.shape != truth.shape or not np.abs(answer - truth).max() <= TOLERANCE:
-                raise ExportError(f"{name}: output `{output}` differs from the predictor it was made of")
+def _compare(name: str, output: str, answers: Any, truth: Floats) -> float:
+    """Return the largest difference of a graph's output from what its source promises.
+
+    Raises:
+        ExportError: It is too large, or no number.
+    """
+    if answers.shape == truth.shape and (largest := float(np.abs(answers - truth).max())) <= TOLERANCE:
+        return largest
+    raise ExportError(f"{name}: output `{output}` differs from the predictor it was made of")
 
 
 def _bytes(model: ModelProto) -> bytes:

@@ -19,8 +19,9 @@ Floats: TypeAlias = NDArray[np.float64]
 HEAD_CHARACTERS = 500
 TAIL_CHARACTERS = 1500
 
-# Words of the text graph. Any other pattern, bigrams over `\b\w\w+\b` above all, is cut differently by onnxruntime.
-TOKEN_PATTERN = "[a-zA-Z0-9]+"  # noqa: S105 - a pattern, no secret
+# Tokens of the text graph, in lower case: words, single digits, single other characters. Symbols tell formulas and code
+# apart, which words alone cannot. White space is spelt out because onnxruntime and Python differ on what else is such.
+TOKEN_PATTERN = r"[a-z]+|[0-9]|[^a-z0-9 \t\n\r\f\v]"  # noqa: S105 - a pattern, no secret
 
 REQUEST_FEATURES = (
     "log_prompt_tokens",

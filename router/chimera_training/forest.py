@@ -33,7 +33,7 @@ FEATURES = 0.5
 # the time. Its leaves' quantiles are of all calls.
 GROWN_ON = 0.5
 
-PROCESSORS = 2  # as the boosted trees
+PROCESSORS = 2  # where boosted trees have one: each grows trees of its own, and none waits for another
 
 
 @dataclass(frozen=True, slots=True)

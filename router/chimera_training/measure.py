@@ -7,10 +7,11 @@ import msgspec
 import numpy as np
 
 from chimera_training.bundle import TrainedModel
-from chimera_training.evaluate import length_figures
-from chimera_training.examples import Examples, Mask
+from chimera_training.evaluate import length_figures, length_replicates
+from chimera_training.examples import Examples, Integers, Mask
 from chimera_training.features import Floats
 from chimera_training.pools import Pool
+from chimera_training.resampling import certain, task_weights
 from chimera_training.routing import PoolFigures, pool_figures
 from chimera_training.unseen import UnseenFigures, unseen_figures
 
@@ -24,6 +25,9 @@ class TokenFigures(msgspec.Struct, frozen=True, kw_only=True):
         mae: Mean absolute error of the median, in tokens.
         coverage90: Share of truths that lie at or below the .9 quantile.
         n: Calls.
+        spearman_interval: 95 %, by bootstrap over the tasks; None where there is no correlation.
+        mae_interval: The same.
+        coverage90_interval: The same.
     """
 
     spearman: float | None
@@ -31,6 +35,9 @@ class TokenFigures(msgspec.Struct, frozen=True, kw_only=True):
     mae: float
     coverage90: float
     n: int
+    spearman_interval: tuple[float, float] | None
+    mae_interval: tuple[float, float]
+    coverage90_interval: tuple[float, float]
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,12 +87,13 @@ def measure(
     Raises:
         DataError: No task was answered by all models of a pool.
     """
-    calls, tokens = examples.calls, predicted.tokens
-    stage = _Lengths(calls.stage_tokens, tokens[0], calls.stage_tokens <= predicted.stage_high)
-    remaining = _Lengths(calls.remaining_tokens, tokens[1], calls.remaining_tokens <= tokens[2])
-    placed = {pool.name: unseen_figures(pool, examples, predicted.readings, models) for pool in pools}
+    calls, tokens, weights = examples.calls, predicted.tokens, task_weights(len(examples.tasks.ids))
+    stage_covered = calls.stage_tokens <= predicted.stage_high
+    stage = _Lengths(calls.task, calls.stage_tokens, tokens[0], stage_covered, weights)
+    remaining = _Lengths(calls.task, calls.remaining_tokens, tokens[1], calls.remaining_tokens <= tokens[2], weights)
+    placed = {pool.name: unseen_figures(pool, examples, predicted.readings, models, weights) for pool in pools}
     return Measurement(
-        confidence={pool.name: pool_figures(pool, examples, predicted.confidence) for pool in pools},
+        confidence={pool.name: pool_figures(pool, examples, predicted.confidence, weights) for pool in pools},
         unseen_model={name: figures for name, figures in placed.items() if figures is not None},
         length={name: stage.figures(chosen) for name, chosen in _task_sets(examples) if chosen.any()},
         remaining={name: remaining.figures(chosen) for name, chosen in _stages(examples) if chosen.any()},
@@ -96,17 +104,26 @@ def measure(
 class _Lengths:
     """Tokens that calls took, what was predicted, and whether the .9 quantile covered them; each (calls,)."""
 
+    task: Integers
     truth: Floats
     median: Floats
     covered: Mask
+    weights: Floats
 
     def figures(self, calls: Mask) -> TokenFigures:
-        figures = length_figures("", "", self.truth[calls], self.median[calls])
+        replicates = length_replicates(
+            self.task[calls], self.truth[calls], self.median[calls], self.weights, covered=self.covered[calls]
+        )
+        figures = length_figures("calls", "tokens", [replicates])
+        coverage = certain([replicates.coverage])
         return TokenFigures(
-            spearman=figures.spearman,
+            spearman=figures.spearman.value if figures.spearman else None,
+            spearman_interval=figures.spearman.interval if figures.spearman else None,
             kendall=figures.kendall,
-            mae=figures.mean_error,
-            coverage90=round(float(self.covered[calls].mean()), 4),
+            mae=figures.mean_error.value,
+            mae_interval=figures.mean_error.interval,
+            coverage90=coverage.value,
+            coverage90_interval=coverage.interval,
             n=figures.calls,
         )
 

@@ -6,12 +6,11 @@ The scores take a table of successes and, where they follow the predictor, the c
 import msgspec
 import numpy as np
 
-from chimera_training.evaluate import areas_by_model, confidence_figures
+from chimera_training.evaluate import areas_by_model, confidence_figures, confidence_replicates
 from chimera_training.examples import Examples
 from chimera_training.features import Floats
 from chimera_training.pools import Pool, common_outcomes, successes
-
-_DIGITS = 4  # of a figure; the last is noise already
+from chimera_training.resampling import DIGITS
 
 
 class PoolFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +27,8 @@ class PoolFigures(msgspec.Struct, frozen=True, kw_only=True):
         best_single_score: Score of the best model alone.
         oracle_score: Score of choosing a right model wherever there is one.
         n: Tasks.
+        auc_mean_interval: 95 %, by bootstrap over the tasks; None where there is no area.
+        brier_interval: The same.
     """
 
     auc_mean: float | None
@@ -40,6 +41,8 @@ class PoolFigures(msgspec.Struct, frozen=True, kw_only=True):
     best_single_score: float
     oracle_score: float
     n: int
+    auc_mean_interval: tuple[float, float] | None
+    brier_interval: tuple[float, float]
 
 
 def best_single_score(success: Floats) -> float:
@@ -80,13 +83,14 @@ def apgr(gain: Floats, predicted_gain: Floats) -> float | None:
     return float(np.trapezoid(recovered, dx=1 / len(gain)))
 
 
-def pool_figures(pool: Pool, examples: Examples, confidence: Floats) -> PoolFigures:
+def pool_figures(pool: Pool, examples: Examples, confidence: Floats, weights: Floats) -> PoolFigures:
     """Return the figures of one pool.
 
     Args:
         pool: Of models and task sets that the examples hold.
         examples: What came true.
         confidence: (tasks, models) of the examples.
+        weights: (rows, tasks) as `resampling.task_weights` gives them.
 
     Raises:
         DataError: No task was answered by all models of the pool.
@@ -94,24 +98,26 @@ def pool_figures(pool: Pool, examples: Examples, confidence: Floats) -> PoolFigu
     columns = pool.columns(examples)
     outcomes = common_outcomes(pool, examples)
     predicted = confidence[outcomes.task, outcomes.model]
-    figures = confidence_figures(pool.name, outcomes, predicted)
+    figures = confidence_figures(pool.name, [confidence_replicates(outcomes, predicted, weights)])
     areas = areas_by_model(outcomes, predicted)
     tasks, success = successes(outcomes, columns)
     chances = confidence[np.ix_(tasks, np.array(columns))]
     small, large = (pool.models.index(end) for end in pool.ends)
     return PoolFigures(
-        auc_mean=figures.auc,
+        auc_mean=figures.auc.value if figures.auc else None,
+        auc_mean_interval=figures.auc.interval if figures.auc else None,
         auc={examples.models[column]: _rounded(areas[column]) for column in columns},
-        brier=figures.brier,
+        brier=figures.brier.value,
+        brier_interval=figures.brier.interval,
         brier_constant=figures.brier_constant,
         ece=figures.calibration_error,
         apgr=_rounded(apgr(success[:, large] - success[:, small], chances[:, large] - chances[:, small])),
-        argmax_score=round(argmax_score(success, chances), _DIGITS),
-        best_single_score=round(best_single_score(success), _DIGITS),
-        oracle_score=round(oracle_score(success), _DIGITS),
+        argmax_score=round(argmax_score(success, chances), DIGITS),
+        best_single_score=round(best_single_score(success), DIGITS),
+        oracle_score=round(oracle_score(success), DIGITS),
         n=len(tasks),
     )
 
 
 def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, _DIGITS)
+    return None if value is None else round(value, DIGITS)

@@ -1,5 +1,7 @@
 """Which tasks train and which are held out: by a digest of the task's id, the same on every machine and for every file.
 
+A seed names one such split. Seed 0 is the one that bundles are made by; others serve to measure how figures vary.
+
 Whoever measures a bundle, or replays workflows through it, takes held-out tasks: the bundle has not seen their answers.
 """
 
@@ -31,21 +33,22 @@ class Split:
     held_out: NDArray[np.bool_]
 
 
-def split(ids: Sequence[str], texts: Sequence[str], *, share: float = HELD_OUT_SHARE) -> Split:
+def split(ids: Sequence[str], texts: Sequence[str], *, share: float = HELD_OUT_SHARE, seed: int = 0) -> Split:
     """Put every task on its side; one that repeats a held-out task under another id is on neither.
 
     Args:
         ids: Of the tasks.
         texts: Their texts.
         share: Of the tasks to hold out, 0 to 1.
+        seed: Names the split.
     """
-    held = np.array([held_out(task_id, share=share) for task_id in ids], dtype=np.bool_)
+    held = np.array([held_out(task_id, share=share, seed=seed) for task_id in ids], dtype=np.bool_)
     return Split(training=~held & ~leaks(texts, held), held_out=held)
 
 
-def held_out(task_id: str, *, share: float = HELD_OUT_SHARE) -> bool:
+def held_out(task_id: str, *, share: float = HELD_OUT_SHARE, seed: int = 0) -> bool:
     """Tell whether a task, named by `task_id` or `prompt_id`, is kept out of training, which leaves out this share."""
-    return _unit("held-out", task_id) < share
+    return _unit(f"held-out/{seed}" if seed else "held-out", task_id) < share
 
 
 def fold(task_id: str, folds: int) -> int:

@@ -3,8 +3,8 @@
 The head of a model is set aside, and the model placed among the others as the router places a model that the bundle
 does not know; then some of its own answers move its head. Its general score is set aside too: it was made of them.
 
-The text heads that all models share were fitted with its answers among those of all others; a finished bundle cannot
-tell what they would have read without.
+The text heads that all models share were fitted with its answers among those of all others; what they would
+have read without is not measured here.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from chimera_training.bundle import TrainedModel
-from chimera_training.evaluate import confidence_figures
+from chimera_training.evaluate import ConfidenceReplicates, confidence_figures, confidence_replicates
 from chimera_training.examples import Examples, Integers, Mask
 from chimera_training.features import Floats
 from chimera_training.heads import fit_head, place, sigmoid
@@ -33,16 +33,44 @@ class UnseenFigures(msgspec.Struct, frozen=True, kw_only=True):
         auc_mean: Mean area under the ROC curve, over the models that have one.
         brier: Mean squared error of the confidence.
         n: Tasks, those with observed answers left out.
+        auc_mean_interval: 95 %, by bootstrap over the tasks; None where there is no area.
+        brier_interval: The same.
     """
 
     auc_mean: float | None
     brier: float
     n: int
+    auc_mean_interval: tuple[float, float] | None
+    brier_interval: tuple[float, float]
 
 
 def unseen_figures(
-    pool: Pool, examples: Examples, readings: Floats, models: Sequence[TrainedModel]
+    pool: Pool, examples: Examples, readings: Floats, models: Sequence[TrainedModel], weights: Floats
 ) -> UnseenFigures | None:
+    """Return the figures of `unseen_replicates`, on all tasks."""
+    every = np.ones(len(readings), dtype=np.bool_)
+    replicates = unseen_replicates(pool, examples, readings, models, weights=weights, asked=every)
+    if replicates is None:
+        return None
+    figures = confidence_figures(pool.name, [replicates])
+    return UnseenFigures(
+        auc_mean=figures.auc.value if figures.auc else None,
+        brier=figures.brier.value,
+        n=figures.tasks,
+        auc_mean_interval=figures.auc.interval if figures.auc else None,
+        brier_interval=figures.brier.interval,
+    )
+
+
+def unseen_replicates(  # noqa: PLR0913 - all that is known of a fit, by name
+    pool: Pool,
+    examples: Examples,
+    readings: Floats,
+    models: Sequence[TrainedModel],
+    *,
+    weights: Floats,
+    asked: Mask,
+) -> ConfidenceReplicates | None:
     """Set aside the head of each model of a pool in turn, place the model anew, and measure it.
 
     Args:
@@ -50,27 +78,28 @@ def unseen_figures(
         examples: What came true.
         readings: (tasks, readings) what was read in every task.
         models: Of the bundle; those of the pool among them.
+        weights: (rows, tasks) as `resampling.task_weights` gives them.
+        asked: (tasks,) those to observe or measure.
 
     Returns:
-        The figures; None where the pool has too few tasks or there is no other model.
+        What that was worth; None where the pool has too few tasks or there is no other model.
 
     Raises:
         DataError: No task was answered by all models of the pool.
     """
-    outcomes = common_outcomes(pool, examples)
+    outcomes = common_outcomes(pool, examples).of(asked)
     tasks = np.unique(outcomes.task)
     if len(tasks) < FEWEST_TASKS or len(models) == 1:
         return None
     observed = _observed(tasks, len(readings))
-    asked, rest = outcomes.of(observed), outcomes.of(~observed)
+    seen, rest = outcomes.of(observed), outcomes.of(~observed)
     predicted = np.empty(len(rest.task))
     for column in pool.columns(examples):
-        answers = asked.by(column)
+        answers = seen.by(column)
         head = _head(examples.models[column], models, readings[answers.task], answers.success)
         own = rest.model == column
         predicted[own] = sigmoid(readings[rest.task[own]] @ head)
-    figures = confidence_figures(pool.name, rest, predicted)
-    return UnseenFigures(auc_mean=figures.auc, brier=figures.brier, n=figures.tasks)
+    return confidence_replicates(rest, predicted, weights)
 
 
 def _observed(tasks: Integers, count: int) -> Mask:

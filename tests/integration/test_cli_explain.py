@@ -7,18 +7,25 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp.test_utils import TestServer
 from click.testing import Result
-from directors import director
+from directors import FakePredictor, director
+from pools import prediction
 from typer.testing import CliRunner
 
 from chimera_cli.app import app
 from chimera_router.management import Management
+from chimera_router.workflow.identity import tenant_digest
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def url() -> AsyncIterator[str]:
-    async with TestServer(Management(director(), ready=lambda: True).app()) as server:
+def predictor() -> FakePredictor:
+    return FakePredictor(small=prediction(0.4), large=prediction(0.9))
+
+
+@pytest.fixture
+async def url(predictor: FakePredictor) -> AsyncIterator[str]:
+    async with TestServer(Management(director(predictor), ready=lambda: True).app()) as server:
         yield str(server.make_url(""))
 
 
@@ -39,6 +46,21 @@ async def test_json_is_the_decision_itself(url: str) -> None:
     result = await run("--json", "--url", f"{url}/", "-", stdin="a question")
 
     assert (result.exit_code, json.loads(result.output)["model"]) == (0, "large")
+
+
+async def test_an_application_is_explained(url: str, predictor: FakePredictor) -> None:
+    """By name and tenant, or by the system message that it sends; the table says as what it is known."""
+    named = await run("--url", url, "--application", "tickets", "--tenant", "acme", "a question")
+    await run("--url", url, "--system", "Be brief.", "a question")
+    await run("--url", url, "a question")
+
+    assert "application unknown" in " ".join(named.output.split())
+    assert [(query.application, bool(query.fingerprint)) for query in predictor.asked] == [
+        ("tickets", True),
+        ("", True),
+        ("", False),
+    ]
+    assert predictor.asked[0].tenant == tenant_digest("acme")
 
 
 async def test_pinned_model_is_explained(url: str) -> None:

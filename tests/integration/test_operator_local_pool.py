@@ -168,11 +168,12 @@ async def test_real_engines_are_started_by_vllms_own_command(tmp_path: Path, mon
 def up(folder: Path, *options: str, until: str = "Ctrl-C") -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Start `chimera up` with the sample; yield the process and what it printed up to a line that starts so.
 
-    What a killed one leaves of its temporary files is below `folder`.
+    What a killed one leaves of its temporary files is below `folder`, and what its picker learns.
     """
     arguments = [sys.executable, "-c", UP, str(sample_pool()), "--port", "0", "--speed", str(SPEED), *options]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(arguments, text=True, env={**os.environ, "TMPDIR": str(folder)}, **pipes) as process:
+    folders = {"TMPDIR": str(folder), "XDG_STATE_HOME": str(folder / "state")}
+    with subprocess.Popen(arguments, text=True, env={**os.environ, **folders}, **pipes) as process:
         try:
             yield process, _printed(process, until)
         finally:
@@ -211,6 +212,9 @@ def test_sigterm_while_serving_is_a_clean_end(tmp_path: Path) -> None:
     assert (process.returncode, errors) == (0, "")
     assert "simulated engines" in printed
     assert "curl http://127.0.0.1:" in printed
+    assert "/chimera/v1/feedback, or over gRPC to 127.0.0.1:" in printed
+    assert f"What is learned is kept in {tmp_path}/state/chimera/three-models-simulator." in printed
+    assert list((tmp_path / "state" / "chimera" / "three-models-simulator").iterdir())
     assert not any(map(alive, started))
     assert {log.name for log in tmp_path.iterdir()} >= {"picker.log", "envoy.log", "llama-3-8b-0.log"}
 

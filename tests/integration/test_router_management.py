@@ -7,11 +7,13 @@ import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestClient, TestServer
 from directors import director
+from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from chimera_router import management
 from chimera_router.errors import ConfigError
 from chimera_router.management import Management
+from chimera_router.telemetry.metrics import ApplicationCollector
 
 pytestmark = pytest.mark.anyio
 
@@ -72,6 +74,16 @@ async def test_metrics_page_is_prometheus(client: TestClient) -> None:
 
     assert families
     assert all(family.name.startswith("chimera_") for family in families)
+
+
+def test_learned_applications_are_numbers_only() -> None:
+    """How many there are and how many were forgotten, read when somebody looks."""
+    registry = CollectorRegistry()
+    registry.register(ApplicationCollector(lambda: (3, 2)))
+
+    found = [registry.get_sample_value(f"chimera_applications_{name}") for name in ("learned", "forgotten_total")]
+
+    assert found == [3, 2]
 
 
 @pytest.mark.parametrize(("ready", "status"), [(True, 200), (False, 503)])

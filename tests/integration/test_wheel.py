@@ -28,6 +28,8 @@ def test_wheel_carries_what_the_commands_need(wheel: Path) -> None:
         "chimera_proto/config/v1alpha1/router_config_pb2.py",
         "chimera_router/py.typed",
         "chimera_router/prediction/bundles/default/bundle.json",
+        "chimera_training/probes/functions.txt",
+        "chimera_training/probes/probes.jsonl",
         "chimera_training/recorded/NOTICE",
         "chimera_training/recorded/workflow_traces.parquet",
         "chimera_operator/local/samples/local-three-models.yaml",

@@ -3,27 +3,25 @@
 from functools import lru_cache
 from typing import Any
 
-import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper
 
-from chimera_training.encoder import Encoder
+from chimera_training.encoder import OPSET, Encoder
+from chimera_training.tokens import text_inputs
 
 
 def run(encoder: Encoder, texts: list[str]) -> Any:
     """Return the vectors, (texts, width)."""
-    return _session(encoder).run(None, {"text": np.array(texts, dtype=object)[:, None]})[0]
+    session = _session(encoder)
+    names = [value.name for value in session.get_inputs()]
+    return session.run(None, text_inputs(texts, encoder.tokens, names))[0]
 
 
 @lru_cache
 def _session(encoder: Encoder) -> Any:
-    width = encoder.encode(["x"]).shape[1]
-    graph = helper.make_graph(
-        encoder.nodes("text", "vector"),
-        "encoder",
-        [helper.make_tensor_value_info("text", TensorProto.STRING, ["n", 1])],
-        [helper.make_tensor_value_info("vector", TensorProto.FLOAT, ["n", width])],
-    )
-    opsets = [helper.make_opsetid("", 15), helper.make_opsetid("com.microsoft", 1)]
+    width, part = encoder.encode(["x"]).shape[1], encoder.part("encoder_", int8=False)
+    vector = helper.make_tensor_value_info(part.vector, TensorProto.FLOAT, ["n", width])
+    graph = helper.make_graph(part.nodes, "encoder", part.inputs, [vector], part.weights)
+    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
     return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])

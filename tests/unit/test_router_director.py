@@ -116,14 +116,53 @@ async def test_an_application_that_gives_its_name_is_predicted_by_it() -> None:
     assert [query.application for query in predictor.asked] == ["tickets", ""]
 
 
+async def test_an_answer_teaches_the_application_that_asked() -> None:
+    """What was asked with and what is learned have one fingerprint; a user's words alone have none."""
+    predictor = FakePredictor(small=prediction(0.4), large=prediction(0.9))
+    made = director(predictor)
+
+    await finished(made, {"role": "system", "content": "Be brief."}, TASK)
+    await finished(made, TASK)
+
+    known, unknown = predictor.asked
+    assert known.fingerprint
+    assert (known.tenant, unknown.fingerprint) == (tenant_digest(""), "")
+    assert [seen.fingerprint for seen in predictor.seen] == [known.fingerprint, ""]
+
+
+async def test_requests_are_counted_by_what_is_known_of_their_application() -> None:
+    """Under three names, whatever applications call themselves."""
+    made = director()
+    (await made.choose(asked(x_chimera_application="canary"))).close()
+
+    assert metric(made, "chimera_application_requests_total", known_as="unknown") == 1
+    assert b"canary" not in made.metrics.page()
+
+
+async def test_explain_reads_who_would_ask() -> None:
+    """Name and tenant of the application come from the headers, as in a request."""
+    predictor = FakePredictor(small=prediction(0.4), large=prediction(0.9))
+    named = {wire.APPLICATION: "tickets", wire.TENANT: "acme"}
+
+    await director(predictor).explain(asked().request, named, None)
+
+    (query,) = predictor.asked
+    assert (query.application, query.tenant) == ("tickets", tenant_digest("acme"))
+    assert query.fingerprint
+
+
 async def test_correction_learns_from_what_the_bundle_itself_predicted() -> None:
     """The factor that was applied is taken out again: else a correction would chase its own effect."""
-    predictor = FakePredictor(large=replace(prediction(0.9, tokens=300.0), length_factor=3.0), small=prediction(0.1))
+    thrice = [replace(prediction(chance, tokens=300.0), length_factor=3.0) for chance in (0.9, 0.1)]
+    predictor = FakePredictor(large=thrice[0], small=thrice[1])
     made = director(predictor)
 
     await finished(made, TASK, tokens=30)
 
     assert predictor.seen[0].predicted_tokens == 100.0
+    for correction, factor in (("before", 100 / 30), ("after", 300 / 30)):
+        labels = {"model": predictor.seen[0].model, "correction": correction}
+        assert metric(made, "chimera_length_error_factor_sum", **labels) == pytest.approx(factor)
 
 
 @pytest.mark.parametrize(("limit", "learned"), [(None, 100.0), (500, 100.0), (100, None), (30, None)])
@@ -172,6 +211,9 @@ async def test_feedback_is_held_against_the_choice() -> None:
     ]
     assert metric(made, "chimera_feedback_total", model="large") == 1
     assert b"acme" not in made.metrics.page()
+    for correction, square in (("before", 0.25**2), ("after", 0.65**2)):
+        labels = {"model": "large", "correction": correction}
+        assert metric(made, "chimera_confidence_squared_error_sum", **labels) == pytest.approx(square)
 
 
 async def test_later_stage_stays_and_is_tallied() -> None:
@@ -236,7 +278,7 @@ async def test_explain_changes_nothing() -> None:
     """Asking for a decision reserves nothing and opens no workflow."""
     made = director()
 
-    decision = await made.explain(asked().request, None)
+    decision = await made.explain(asked().request, {}, None)
 
     assert (decision.model, in_flight(made), made.workflows(), made.tally.stages) == ("large", 0, 0, 0)
 

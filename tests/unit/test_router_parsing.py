@@ -63,6 +63,47 @@ def test_completion_prompt_counts_as_one_user_message(prompt: object, expected: 
     assert parsed.messages == (Message("user", expected),)
 
 
+@pytest.mark.parametrize(
+    ("roles", "preamble"),
+    [
+        (["system", "developer", "user", "system"], "system-0\ndeveloper-1"),
+        (["user", "system"], ""),
+        (["developer"], "developer-0"),
+    ],
+)
+def test_preamble_is_what_stands_before_the_first_user(roles: list[str], preamble: str) -> None:
+    """System and developer messages; later ones belong to the conversation."""
+    messages = [{"role": role, "content": f"{role}-{index}"} for index, role in enumerate(roles)]
+
+    assert parse(Api.CHAT, body(messages=messages), LIMITS).preamble == preamble
+
+
+@pytest.mark.parametrize(
+    ("tools", "names"),
+    [
+        (
+            [{"type": "function", "function": {"name": "b"}}, {"type": "function", "function": {"name": "a"}}],
+            ("b", "a"),
+        ),
+        ([], ()),
+        (None, ()),
+        ([{"type": "x"}], ()),
+        ("none", ()),
+        ([{"function": {"name": 3}}], ()),
+    ],
+)
+def test_tools_are_read_by_name_and_never_refused(tools: object, names: tuple[str, ...]) -> None:
+    """What is no list of functions is the engine's to refuse."""
+    assert parse(Api.CHAT, body(tools=tools), LIMITS).tools == names
+
+
+def test_a_completion_has_no_preamble_and_no_tools() -> None:
+    """Its prompt is a user's."""
+    parsed = parse(Api.COMPLETIONS, json.dumps({"model": "m", "prompt": "x", "tools": [1]}).encode(), LIMITS)
+
+    assert (parsed.preamble, parsed.tools) == ("", ())
+
+
 def test_task_is_the_last_user_message_before_the_first_reply() -> None:
     """Preambles before the task and observations after a reply are not the task."""
     roles = ["system", "user", "user", "assistant", "user"]

@@ -2,7 +2,7 @@ import asyncio
 import shutil
 import threading
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,8 @@ from chimera_router.prediction import batching
 from chimera_router.prediction.bundle import default_bundle
 from chimera_router.prediction.correction import Corrections, corrected
 from chimera_router.prediction.port import Judgement, Observation, Predictor, Query
-from chimera_router.prediction.predictor import BundlePredictor, open_predictor
-from chimera_router.scheduling.types import Descriptor, Model, Predictions, PredictionSource
+from chimera_router.prediction.predictor import DEADLINE, BundlePredictor, open_predictor
+from chimera_router.scheduling.types import Descriptor, KnownAs, Model, Predictions, PredictionSource
 from chimera_training.bundle import TEXT
 from chimera_training.data import Workflow, read_workflows, recorded_folder
 from chimera_training.split import held_out
@@ -307,4 +307,101 @@ async def test_a_corrected_length_keeps_to_the_clients_limit(told: Told) -> None
 
     assert prediction.stage_tokens == 7
     assert corrections.by_model[DEMO[0]].length_factor == pytest.approx(4.0)
+    await predictor.aclose()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\ud800",
+        "na\udcefve \x00\ufeff" * 500,
+        "x" * 1_000_000,
+        "\udfff" * 1_000_000,
+        "\U0001f600 ma\u00f1ana " * 100_000,
+    ],
+    ids=["empty", "half a pair", "not UTF-8", "1 MB", "1 MB of halves", "1 MB of other scripts"],
+)
+async def test_any_prompt_is_predicted_within_the_budget(text: str) -> None:
+    """By the bundle: text is cut, and what is no text is replaced. The budget is the picker's own deadline, thrice."""
+    told = Told()
+    predictor = told.open(models(), deadline=3 * DEADLINE)  # others run on this machine's cores
+    await predictor.predict(QUERY)  # the first prediction allocates
+
+    predictions = await predictor.predict(Query(text=text, prompt_tokens=len(text) // 4))
+
+    await predictor.aclose()
+    assert (told.fallbacks, predictions.source) == ([], PredictionSource.BUNDLE)
+    for prediction in predictions.by_model.values():
+        assert 0 < prediction.confidence < 1
+        assert 0 <= prediction.stage_tokens <= prediction.remaining_tokens <= prediction.remaining_tokens_high
+
+
+async def test_the_task_at_the_end_of_a_long_prompt_counts() -> None:
+    """Text is cut in the middle: two long prompts that end in different tasks are told apart."""
+    predictor = Told().open(models())
+    filler, tasks = (
+        "A rule of the house that every answer keeps to. " * 20_000,
+        (QUERY.text, "How many apples are 3 + 4?"),
+    )
+
+    sorting, sums = [await predictor.predict(Query(text=filler + task * 9, prompt_tokens=250_000)) for task in tasks]
+
+    await predictor.aclose()
+    assert sorting.by_model[DEMO[0]].confidence != sums.by_model[DEMO[0]].confidence
+
+
+KNOWN = Query(text=QUERY.text, prompt_tokens=900, fingerprint="f", tenant="t")
+
+
+def answered(tokens: int, *, model: str = DEMO[0]) -> Observation:
+    return Observation(model=model, stage=0, output_tokens=tokens, predicted_tokens=100.0, fingerprint="f", tenant="t")
+
+
+async def test_an_application_that_was_learned_has_its_own_lengths(told: Told) -> None:
+    """This call and what remains by one factor; the model that answered most; others, and other tenants, not at all."""
+    predictor = told.open(models())
+    before = await predictor.predict(KNOWN)
+    for _ in range(300):
+        predictor.observe(answered(300))
+
+    after = await predictor.predict(KNOWN)
+
+    assert (before.application, after.application) == (KnownAs.UNKNOWN, KnownAs.LEARNED)
+    first, old = after.by_model[DEMO[0]], before.by_model[DEMO[0]]
+    assert first.length_factor == pytest.approx(3.0, rel=0.05)
+    assert first.stage_tokens / old.stage_tokens == pytest.approx(first.length_factor)
+    assert first.remaining_tokens / old.remaining_tokens == pytest.approx(first.length_factor)
+    assert 1.5 < after.by_model[DEMO[1]].length_factor < first.length_factor
+    for stranger in (QUERY, replace(KNOWN, tenant="u"), replace(KNOWN, fingerprint="g")):
+        assert await predictor.predict(stranger) == before
+    await predictor.aclose()
+
+
+async def test_an_application_of_the_bundle_is_known_by_its_name(told: Told) -> None:
+    """Its encodings are the bundle's from the first request, and what it answers moves it on from there."""
+    predictor = told.open(models())
+    named = replace(KNOWN, application="gsm8k")
+    before, unknown = await predictor.predict(named), await predictor.predict(KNOWN)
+    for _ in range(300):
+        predictor.observe(answered(300))
+
+    after = await predictor.predict(named)
+
+    assert before.application is after.application is KnownAs.BUNDLE
+    assert before.by_model[DEMO[0]].stage_tokens != unknown.by_model[DEMO[0]].stage_tokens
+    assert after.by_model[DEMO[0]].stage_tokens > 2.5 * before.by_model[DEMO[0]].stage_tokens
+    await predictor.aclose()
+
+
+async def test_in_a_batch_everyone_has_his_own_application(told: Told) -> None:
+    """Nobody gets his neighbour's factor."""
+    predictor = told.open(models())
+    for _ in range(100):
+        predictor.observe(answered(300))
+
+    together = await asyncio.gather(*map(predictor.predict, [KNOWN, QUERY] * 5))
+
+    assert [each.application for each in together] == [KnownAs.LEARNED, KnownAs.UNKNOWN] * 5
+    assert {each.by_model[DEMO[0]].length_factor for each in together[1::2]} == {1.0}
     await predictor.aclose()

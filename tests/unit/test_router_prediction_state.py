@@ -5,6 +5,7 @@ import pytest
 
 from chimera_router.errors import StateError
 from chimera_router.prediction import state
+from chimera_router.prediction.applications import APPLICATIONS, CAP, TENANTS
 from chimera_router.prediction.correction import CONFIDENCE, LENGTH, Corrections
 from chimera_router.prediction.port import Judgement, Observation
 
@@ -23,6 +24,16 @@ def learned() -> Corrections:
             )
         )
         corrections.judge(Judgement(model="m", confidence=0.5, success=number % 3 / 2, tenant="t0", at=1_767_225_600.0))
+        corrections.observe(
+            Observation(
+                model="m",
+                stage=0,
+                output_tokens=900,
+                predicted_tokens=100.0,
+                fingerprint=f"f{number % 3}",
+                tenant=f"t{number % 2}",
+            )
+        )
     return corrections
 
 
@@ -35,6 +46,8 @@ def test_what_was_learned_survives(tmp_path: Path) -> None:
 
     assert list(after) == list(before)
     assert after.by_model == before.by_model
+    assert after.applications == before.applications
+    assert len(after.applications) == 6
 
 
 def test_the_first_start_has_learned_nothing(tmp_path: Path) -> None:
@@ -73,6 +86,29 @@ def test_the_document_of_the_other_tests_is_a_state() -> None:
     assert [name for name, _, _ in state.decode(document())] == ["m"]
 
 
+def test_a_state_from_before_applications_were_learned_is_read() -> None:
+    """It has learned none."""
+    assert len(state.decode(document()).applications) == 0
+
+
+def application(**changes: object) -> dict[str, object]:
+    mean = {"weight": 1.0, "mean": 0.5}
+    return {"t": {"f": {"level": mean, "effects": {"m": mean}, **changes}}}
+
+
+def test_an_edited_file_cannot_pass_the_bounds_of_applications() -> None:
+    """Neither a mean's weight, nor how many are kept of a tenant and of how many tenants."""
+    mean = {"weight": 1e12, "mean": 30.0}
+    heavy = {"level": mean, "effects": {"m": mean}}
+    many = {str(tenant): {str(number): heavy for number in range(100)} for tenant in range(100)}
+
+    found = state.decode(document(applications=many)).applications
+
+    assert (len(found.by_tenant), len(found)) == (TENANTS, TENANTS * APPLICATIONS)
+    assert found.by_tenant["99"]["99"].level.weight == CAP
+    assert found.by_tenant["99"]["99"].factor("m") == pytest.approx(16.0)
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -88,6 +124,11 @@ def test_the_document_of_the_other_tests_is_a_state() -> None:
         document(length=row(more=1)),
         document(confidence=row(seen=1.5)),
         document(confidence=row(at="yesterday")),
+        document(applications=[]),
+        document(applications=application(level={"weight": -1.0, "mean": 0.5})),
+        document(applications=application(level={"weight": 1.0, "mean": 1e9})),
+        document(applications=application(effects={"m": 1.0})),
+        document(applications=application(more=1)),
     ],
 )
 def test_a_file_that_is_no_state_is_refused_by_name(tmp_path: Path, data: bytes) -> None:

@@ -221,7 +221,8 @@ def test_digest_depends_on_where_messages_end() -> None:
 
 
 def assign(programs: ProgramTable, program: Program, model: str, confidence: float, request: str = "") -> None:
-    programs.assign(program, Assignment(model=model, endpoint="127.0.0.1:1"), confidence=confidence, request_id=request)
+    assignment = Assignment(model=model, endpoint="127.0.0.1:1")
+    programs.assign(program, assignment, confidence=confidence, corrected=confidence / 2, request_id=request)
 
 
 def test_feedback_finds_the_workflow_by_its_id() -> None:
@@ -230,7 +231,7 @@ def test_feedback_finds_the_workflow_by_its_id() -> None:
     program = send(programs, TASK, tenant="a").program
     assign(programs, program, "large", 0.7)
 
-    assert programs.judge("a", workflow_id=program.id, now=1.0) == Choice("large", 0.7)
+    assert programs.judge("a", workflow_id=program.id, now=1.0) == Choice("large", 0.7, 0.35)
 
 
 def test_later_stages_keep_the_confidence_that_decided() -> None:
@@ -243,7 +244,7 @@ def test_later_stages_keep_the_confidence_that_decided() -> None:
     kept = program.choice
     assign(programs, program, "small", 0.3)
 
-    assert (kept, program.choice) == (Choice("large", 0.7), Choice("small", 0.3))
+    assert (kept, program.choice) == (Choice("large", 0.7, 0.35), Choice("small", 0.3, 0.15))
 
 
 def test_feedback_finds_the_workflow_by_its_latest_request() -> None:

@@ -44,6 +44,7 @@ class Ports:
     gateway: int
     picker: int
     management: int
+    feedback: int
     engines: tuple[int, ...]
 
 
@@ -57,6 +58,7 @@ class Site:
         python: Path of the Python that has this package.
         envoy: Path of Envoy.
         vllm: Path of the `vllm` command.
+        state: Folder where the picker keeps what it learned; None where it forgets.
     """
 
     folder: Path
@@ -64,6 +66,7 @@ class Site:
     python: str
     envoy: str
     vllm: str
+    state: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +170,8 @@ def _picker(site: Site) -> Command:
     argv = (
         *(site.python, "-m", "chimera_router", "--config", str(site.folder / ROUTER_CONFIG), "--host", LOOPBACK),
         *("--grpc-port", str(ports.picker), "--management-port", str(ports.management), "--insecure"),
+        *("--feedback-port", str(ports.feedback)),
+        *(("--state-path", str(site.state)) if site.state else ()),
     )
     return Command(name="picker", argv=argv, ready_url=f"http://{LOOPBACK}:{ports.management}/readyz")
 

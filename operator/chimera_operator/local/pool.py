@@ -36,12 +36,14 @@ class RunningPool:
     Attributes:
         url: Where clients send requests.
         management_url: The picker's management interface.
+        feedback_address: Host and port of the picker's feedback over gRPC.
         engines: One process for each endpoint.
         front: Picker and Envoy, without which nothing is served.
     """
 
     url: str
     management_url: str
+    feedback_address: str
     engines: Sequence[Child]
     front: Sequence[Child]
 
@@ -68,13 +70,14 @@ class RunningPool:
 
 
 @asynccontextmanager
-async def serve(
+async def serve(  # noqa: PLR0913 - what there is to choose, by name
     pool: HeterogeneousModelPool,
     *,
     port: int = 0,
     speed: float = 1.0,
     engine: EngineKind = "simulator",
     logs: Path | None = None,
+    state: Path | None = None,
 ) -> AsyncIterator[RunningPool]:
     """Serve a pool on this machine until the block ends; then, or on any error, no process is left.
 
@@ -84,6 +87,7 @@ async def serve(
         speed: How many times faster than real simulated engines run.
         engine: Which engine serves the models.
         logs: Folder that keeps the processes' logs; None keeps them for as long as the pool runs.
+        state: Folder where the picker keeps what it learned, for the next run; None begins anew and forgets.
 
     Raises:
         BadInputError: A port in use, a folder that cannot be made, or a speed for real engines.
@@ -93,7 +97,7 @@ async def serve(
     if engine == "vllm" and speed != 1.0:
         raise BadInputError("a speed is for simulated engines only")
     with tempfile.TemporaryDirectory(prefix="chimera-") as name:
-        site = _site(pool, folder=Path(name), port=port)
+        site = _site(pool, folder=Path(name), port=port, state=state)
         plan = local_plan(pool, site=site, speed=speed, engine=engine)
         kept = _write(plan, folder=site.folder, logs=logs)
         # Each only once what it asks is there, so that whoever connects early waits and is not refused.
@@ -105,18 +109,21 @@ async def serve(
             yield RunningPool(
                 url=f"http://{LOOPBACK}:{site.ports.gateway}",
                 management_url=f"http://{LOOPBACK}:{site.ports.management}",
+                feedback_address=f"{LOOPBACK}:{site.ports.feedback}",
                 engines=engines,
                 front=(*picker, *envoy),
             )
 
 
-def _site(pool: HeterogeneousModelPool, *, folder: Path, port: int) -> Site:
+def _site(pool: HeterogeneousModelPool, *, folder: Path, port: int, state: Path | None) -> Site:
     gateway, engines = claim(port), replica_count(pool)
-    picker, management, *free = [other for other in free_ports(engines + 3) if other != gateway]
-    ports = Ports(gateway=gateway, picker=picker, management=management, engines=tuple(free[:engines]))
+    picker, management, feedback, *free = [other for other in free_ports(engines + 4) if other != gateway]
+    ports = Ports(
+        gateway=gateway, picker=picker, management=management, feedback=feedback, engines=tuple(free[:engines])
+    )
     # A virtual environment need not be active: its programs lie beside its Python.
     vllm = shutil.which("vllm", path=str(Path(sys.executable).parent)) or "vllm"
-    return Site(folder=folder, ports=ports, python=sys.executable, envoy=_envoy(), vllm=vllm)
+    return Site(folder=folder, ports=ports, python=sys.executable, envoy=_envoy(), vllm=vllm, state=state)
 
 
 def _envoy() -> str:

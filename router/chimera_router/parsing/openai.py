@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import takewhile
 from typing import Annotated
 
 import msgspec
@@ -11,6 +12,9 @@ from chimera_router.parsing.limits import Limits
 
 CHARACTERS_PER_TOKEN = 4
 """Of English text and code in the vocabularies of current models; prompts are only compared with one another by it."""
+
+
+_PREAMBLE_ROLES = frozenset(("system", "developer"))
 
 
 class Api(StrEnum):
@@ -35,6 +39,7 @@ class ParsedRequest:
     Attributes:
         model: As the client wrote it.
         messages: The conversation; a completion's prompt counts as one user message.
+        tools: Names of the functions that the model may call, in the client's order.
         max_tokens: Output tokens the client allows; None allows any number.
         prompt_tokens: Estimate, from the length of the text.
         body: The bytes as they came.
@@ -47,6 +52,13 @@ class ParsedRequest:
     max_tokens: int | None
     prompt_tokens: int
     body: bytes
+    tools: tuple[str, ...] = ()
+
+    @property
+    def preamble(self) -> str:
+        """What stands before the first word of a user: the system's and the developer's messages."""
+        leading = takewhile(lambda message: message.role in _PREAMBLE_ROLES, self.messages)
+        return "\n".join(message.body for message in leading)
 
     @property
     def task(self) -> str:
@@ -88,6 +100,15 @@ class _Body(msgspec.Struct):
 class _ChatBody(_Body, kw_only=True):
     messages: Annotated[list[_ChatMessage], msgspec.Meta(min_length=1)]
     max_completion_tokens: _Tokens = None
+    tools: msgspec.Raw = msgspec.Raw()
+
+
+class _Function(msgspec.Struct):
+    name: str
+
+
+class _Tool(msgspec.Struct):
+    function: _Function
 
 
 class _CompletionBody(_Body, kw_only=True):
@@ -96,6 +117,7 @@ class _CompletionBody(_Body, kw_only=True):
 
 _CHAT = msgspec.json.Decoder(_ChatBody)
 _COMPLETION = msgspec.json.Decoder(_CompletionBody)
+_TOOLS = msgspec.json.Decoder(list[_Tool] | None)
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ENCODER = msgspec.json.Encoder()
 
@@ -125,6 +147,7 @@ def parse(api: Api, body: bytes, limits: Limits) -> ParsedRequest:
         max_tokens=_max_tokens(fields),
         prompt_tokens=sum(len(message.body) for message in messages) // CHARACTERS_PER_TOKEN + 1,
         body=body,
+        tools=_tools(fields),
     )
 
 
@@ -160,6 +183,16 @@ def _max_tokens(fields: _Body) -> int | None:
     if isinstance(fields, _ChatBody):
         return fields.max_completion_tokens or fields.max_tokens
     return fields.max_tokens
+
+
+def _tools(fields: _ChatBody | _CompletionBody) -> tuple[str, ...]:
+    """Return the names of the tools; tools of a kind that is not known here are the engine's to judge."""
+    if not isinstance(fields, _ChatBody) or not bytes(fields.tools):
+        return ()
+    try:
+        return tuple(tool.function.name for tool in _TOOLS.decode(fields.tools) or ())
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ()
 
 
 def _messages(fields: _ChatBody | _CompletionBody) -> tuple[Message, ...]:

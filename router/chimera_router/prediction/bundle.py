@@ -24,7 +24,7 @@ class Bundle:
 
     Attributes:
         folder: Where it was read from.
-        graphs: Bytes of every graph, by file name.
+        graphs: Bytes of every graph, and of the tokenizer where the text graph takes tokens, by file name.
     """
 
     folder: Path

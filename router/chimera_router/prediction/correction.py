@@ -1,5 +1,8 @@
 """Online correction: what came true shifts each model's predicted lengths and confidence, within bounds.
 
+The answers of an application that can be told apart teach the lengths of that application (`applications`); all others
+teach those of their model. So a chatty application lengthens nobody else's predictions.
+
 Pure: time is an argument. Each tenant's evidence is an exponentially forgetting mean of its own; a model's correction
 is the mean of those means. A tenant weighs no more than `Terms.cap` observations in it, however many it sends, so while
 others behave it moves a correction by at most `limit x cap / (cap + what the others weigh)`: half of the range where
@@ -11,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from chimera_router.prediction.applications import Applications
 from chimera_router.prediction.port import Judgement, Observation
 
 # Tenants remembered for each model. Every observation looks at all of them, which takes 0.1 ms for 64; the one heard of
@@ -142,10 +146,11 @@ class ModelCorrection:
 
 
 class Corrections:
-    """The corrections of all models, by name; outlives any one configuration and bundle."""
+    """The corrections of all models, by name, and of applications; outlives any one configuration and bundle."""
 
     def __init__(self) -> None:
         self.by_model: dict[str, ModelCorrection] = {}
+        self.applications = Applications()
 
     def __iter__(self) -> Iterator[tuple[str, float, float]]:
         """Yield model, length factor and confidence correction in logits."""
@@ -157,9 +162,15 @@ class Corrections:
         if observation.predicted_tokens is None:
             return
         expected, seen = _log_tokens(observation.predicted_tokens), _log_tokens(observation.output_tokens)
-        seen = min(max(seen, expected - LENGTH.limit), expected + LENGTH.limit)  # a bounded step: one is no trend
-        length = self._model(observation.model).length
-        length.observe(tenant=observation.tenant, expected=expected, seen=seen, at=observation.at)
+        if observation.fingerprint:
+            self.applications.observe(
+                tenant=observation.tenant,
+                fingerprint=observation.fingerprint,
+                model=observation.model,
+                missed=seen - expected - self._model(observation.model).length.value,
+            )
+        else:
+            self._observe_model(observation, expected, seen)
 
     def judge(self, judgement: Judgement) -> None:
         """Learn from feedback."""
@@ -174,6 +185,11 @@ class Corrections:
         return [each.length_factor if each else 1.0 for each in known], [
             each.confidence.value if each else 0.0 for each in known
         ]
+
+    def _observe_model(self, observation: Observation, expected: float, seen: float) -> None:
+        seen = min(max(seen, expected - LENGTH.limit), expected + LENGTH.limit)  # a bounded step: one is no trend
+        length = self._model(observation.model).length
+        length.observe(tenant=observation.tenant, expected=expected, seen=seen, at=observation.at)
 
     def _model(self, name: str) -> ModelCorrection:
         return self.by_model.setdefault(name, ModelCorrection())

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from chimera_router.errors import BundleError
 from chimera_router.prediction.bundle import Bundle
+from chimera_router.prediction.compute import CUDA_PROVIDER, ONE_THREAD, TRANSFORMER, Compute, Device
 from chimera_training.bundle import (
     LENGTH_INPUT,
     LENGTH_OUTPUT,
@@ -20,9 +21,14 @@ from chimera_training.bundle import (
     STAGE_TOKENS_HIGH,
     TEXT,
     TEXT_INPUT,
+    TOKENIZER,
 )
 from chimera_training.encodings import Integers
 from chimera_training.features import Floats
+from chimera_training.surface import SURFACE_FEATURES, SURFACE_INPUT
+from chimera_training.tokens import TOKEN_INPUTS, TokenizerError, Tokens, text_inputs
+
+ANY_LENGTH = "any number of"  # columns of an input whose width is the longest text's
 
 _FATAL = 4  # onnxruntime's log level: faults come back as exceptions, its own log would print parts of the graph
 
@@ -32,20 +38,20 @@ class Graphs:
 
     Args:
         bundle: Read and checked.
+        compute: Where a transformer in it is computed.
 
     Raises:
-        BundleError: onnxruntime cannot load a graph (an unknown operator, a broken file), or its inputs and outputs are
-            not what the manifest promises.
+        BundleError: onnxruntime cannot load a graph (an unknown operator, a broken file), its inputs and outputs are
+            not what the manifest promises, or the graphics card that it shall run on is not there.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, compute: Compute = TRANSFORMER) -> None:
         manifest = bundle.manifest
-        columns = len(manifest.features.length)
-        self._text = _session(bundle, TEXT, inputs={TEXT_INPUT: 1}, outputs={READINGS_OUTPUT: len(manifest.readings)})
+        self._tokens = _tokenizer(bundle)
+        self._text = _text_session(bundle, ONE_THREAD if self._tokens is None else compute)
+        self._text_inputs = [value.name for value in self._text.get_inputs()]
         names = (STAGE_TOKENS, REMAINING_TOKENS, REMAINING_TOKENS_HIGH, STAGE_TOKENS_HIGH)
-        *self._trees, self._stage_high = (
-            _session(bundle, name, inputs={LENGTH_INPUT: columns}, outputs={LENGTH_OUTPUT: 1}) for name in names
-        )
+        *self._trees, self._stage_high = (_tree_session(bundle, name) for name in names)
         self._remaining_shifts = np.array([each.remaining_shift for each in manifest.applications])
         self._stage_shifts = np.array([each.stage_shift for each in manifest.applications])
 
@@ -58,8 +64,8 @@ class Graphs:
         Raises:
             ValueError: The graph answered with something that is not a number.
         """
-        column = np.array(texts, dtype=object).reshape(-1, 1)
-        return _finite(self._text.run([READINGS_OUTPUT], {TEXT_INPUT: column})[0])
+        inputs = text_inputs(texts, self._tokens, self._text_inputs)
+        return _finite(self._text.run([READINGS_OUTPUT], inputs)[0])
 
     def lengths(self, rows: NDArray[np.float32], application: Integers) -> Floats:
         """Run the trees over n rows of `features.length_rows`.
@@ -99,25 +105,74 @@ def _finite(values: NDArray[np.float32]) -> Floats:
     return values.astype(np.float64)
 
 
-def _session(bundle: Bundle, name: str, *, inputs: dict[str, int], outputs: dict[str, int]) -> Any:
-    options = onnxruntime.SessionOptions()
-    # One thread each: a run takes tens of microseconds; waking others takes longer and steals the event loop's core.
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = _FATAL
+def _tokenizer(bundle: Bundle) -> Tokens | None:
+    limit = bundle.manifest.features.token_limit
+    if not limit:
+        return None
     try:
-        session = onnxruntime.InferenceSession(bundle.graphs[name], options, providers=["CPUExecutionProvider"])
-    except Exception:  # noqa: BLE001 - onnxruntime's exceptions share no other base
-        raise BundleError(f"{bundle.folder / name}: onnxruntime cannot load the graph") from None
-    _check_widths(bundle.folder / name, "inputs", inputs, session.get_inputs())
-    _check_widths(bundle.folder / name, "outputs", outputs, session.get_outputs())
+        return Tokens(bundle.graphs[TOKENIZER], limit=limit)
+    except TokenizerError as error:
+        raise BundleError(f"{bundle.folder / TOKENIZER}: {error}") from None
+    except ModuleNotFoundError:
+        raise BundleError(
+            f"{bundle.folder / TOKENIZER}: it is read by the package `tokenizers`, which is missing"
+        ) from None
+
+
+def _text_session(bundle: Bundle, compute: Compute) -> Any:
+    session = _session(bundle, TEXT, compute)
+    path, manifest = bundle.folder / TEXT, bundle.manifest
+    taken = {value.name for value in session.get_inputs()}
+    tokens = dict.fromkeys(TOKEN_INPUTS, ANY_LENGTH) if manifest.features.token_limit else {}
+    surface = {SURFACE_INPUT: len(SURFACE_FEATURES)} if SURFACE_INPUT in taken else {}
+    # Words may be read beside others, and must be where there is nothing else.
+    words = {TEXT_INPUT: 1} if TEXT_INPUT in taken or not (tokens or surface) else {}
+    _check_widths(path, "inputs", words | surface | tokens, session.get_inputs())
+    _check_widths(path, "outputs", {READINGS_OUTPUT: len(manifest.readings)}, session.get_outputs())
     return session
 
 
-def _check_widths(path: Path, side: str, promised: dict[str, int], values: Sequence[Any]) -> None:
-    found = {value.name: value.shape[1] if len(value.shape) == 2 else None for value in values}
+def _tree_session(bundle: Bundle, name: str) -> Any:
+    session = _session(bundle, name, ONE_THREAD)
+    columns = len(bundle.manifest.features.length)
+    _check_widths(bundle.folder / name, "inputs", {LENGTH_INPUT: columns}, session.get_inputs())
+    _check_widths(bundle.folder / name, "outputs", {LENGTH_OUTPUT: 1}, session.get_outputs())
+    return session
+
+
+def _session(bundle: Bundle, name: str, compute: Compute) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = compute.threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _FATAL
+    # Threads that wait for work by turning in circles would take the event loop's core.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    available = onnxruntime.get_available_providers()
+    _check_card(bundle.folder / name, compute, available)
+    try:
+        session = onnxruntime.InferenceSession(bundle.graphs[name], options, providers=compute.providers(available))
+    except Exception:  # noqa: BLE001 - onnxruntime's exceptions share no other base
+        raise BundleError(f"{bundle.folder / name}: onnxruntime cannot load the graph") from None
+    # A build for graphics cards falls back to the processor where there is none.
+    _check_card(bundle.folder / name, compute, session.get_providers())
+    return session
+
+
+def _check_card(path: Path, compute: Compute, providers: Sequence[str]) -> None:
+    if compute.device is Device.CUDA and CUDA_PROVIDER not in providers:
+        raise BundleError(f"{path}: onnxruntime finds no graphics card to compute it on")
+
+
+def _check_widths(path: Path, side: str, promised: dict[str, Any], values: Sequence[Any]) -> None:
+    found = {value.name: _width(value.shape) for value in values}
     if found != promised:
         raise BundleError(f"{path}: its {side} must be {_columns(promised)}, but are {_columns(found)}")
+
+
+def _width(shape: Sequence[Any]) -> Any:
+    if len(shape) != 2:
+        return None
+    return shape[1] if isinstance(shape[1], int) else ANY_LENGTH
 
 
 def _columns(widths: Mapping[str, Any]) -> str:

@@ -18,7 +18,9 @@ class Query:
         last_tokens: Output tokens of the stage before this one; 0 at the first.
         largest_tokens: Output tokens of the longest of the earlier stages; 0 at the first.
         last_text: The request's last message; at a later stage what a tool, an environment or the user said.
-        application: Name of the bundle's application that it belongs to; empty where none is known.
+        application: Name of the application that it belongs to, as the bundle may know it; empty where none is given.
+        fingerprint: Opaque digest of that application and its tenant, named or not; empty where nothing tells it.
+        tenant: Opaque digest of whose request it is.
         max_tokens: Output tokens the client allows; None allows any number.
     """
 
@@ -30,6 +32,8 @@ class Query:
     largest_tokens: int = 0
     last_text: str = ""
     application: str = ""
+    fingerprint: str = ""
+    tenant: str = ""
     max_tokens: int | None = None
 
 
@@ -40,6 +44,7 @@ class Observation:
     Attributes:
         predicted_tokens: What was predicted for it before any correction; None where no bundle predicted it, or where
             the client's limit and not the model made the length.
+        fingerprint: Of its application, as `Query` had it.
         tenant: Opaque digest of whose request it was.
         at: Seconds since the Unix epoch.
     """
@@ -48,6 +53,7 @@ class Observation:
     stage: int
     output_tokens: int
     predicted_tokens: float | None = None
+    fingerprint: str = ""
     tenant: str = ""
     at: float = 0.0
 

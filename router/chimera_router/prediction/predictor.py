@@ -10,12 +10,13 @@ import numpy as np
 from chimera_router.errors import BundleError
 from chimera_router.prediction.batching import Batcher, QueueFullError
 from chimera_router.prediction.bundle import Bundle, default_bundle, read_bundle
+from chimera_router.prediction.compute import TRANSFORMER, Compute
 from chimera_router.prediction.correction import Corrections
 from chimera_router.prediction.heuristic import HeuristicPredictor, prior_confidence
 from chimera_router.prediction.matching import stand
 from chimera_router.prediction.onnx import Graphs
 from chimera_router.prediction.port import Judgement, Observation, Predictor, Query
-from chimera_router.scheduling.types import Model, ModelPrediction, Predictions, PredictionSource
+from chimera_router.scheduling.types import KnownAs, Model, ModelPrediction, Predictions, PredictionSource
 from chimera_training.encodings import MEASURED, UNKNOWN
 from chimera_training.features import (
     Floats,
@@ -31,6 +32,10 @@ from chimera_training.heads import confidence
 # Seconds. A batch of 16 takes about 5 ms on one busy core; ten times that means the machine is stuck, and a decision
 # from medians now is worth more than one from the bundle later.
 DEADLINE = 0.05
+
+# The same of a bundle with a transformer. A batch of 16 texts takes a small one 0.2 s on one core, and a text may have
+# to wait for the batch before its own.
+TRANSFORMER_DEADLINE = 0.5
 
 # Traits of a model that nothing is known of: those of the average model, from which traits are measured.
 _AVERAGE = (0.0, 0.0, 0.0)
@@ -52,7 +57,8 @@ class BundlePredictor:
         models: The models of the pool.
         bundle: Read and checked.
         corrections: Applied to the bundle's answers, moved by what comes true.
-        deadline: Seconds a prediction may take before running medians answer.
+        deadline: Seconds a prediction may take before running medians answer; None is as long as its encoder needs.
+        compute: Where a transformer is computed.
         on_fallback: Told the reason whenever they do.
 
     Raises:
@@ -61,20 +67,21 @@ class BundlePredictor:
 
     source = PredictionSource.BUNDLE
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all of its wiring, by name
         self,
         models: Sequence[Model],
         bundle: Bundle,
         *,
         corrections: Corrections,
-        deadline: float,
+        deadline: float | None = None,
+        compute: Compute = TRANSFORMER,
         on_fallback: Callable[[str], None],
     ) -> None:
-        self._answers = _Answers(models, bundle, corrections)
+        self._answers = _Answers(models, bundle, corrections, compute)
         self._heuristic = HeuristicPredictor(models, corrections)
         self._corrections = corrections
         self._batcher = Batcher(self._answers.batch, name="predictions")
-        self._deadline = deadline
+        self._deadline = _deadline(bundle) if deadline is None else deadline
         self._on_fallback = on_fallback
 
     async def predict(self, query: Query) -> Predictions:
@@ -110,10 +117,10 @@ class BundlePredictor:
 class _Answers:
     """Turns queries into predictions: features, graphs, one prediction for each model. Runs in the batcher's thread."""
 
-    def __init__(self, models: Sequence[Model], bundle: Bundle, corrections: Corrections) -> None:
+    def __init__(self, models: Sequence[Model], bundle: Bundle, corrections: Corrections, compute: Compute) -> None:
         readings = bundle.manifest.readings
         stands = [stand(model, bundle.manifest.models) for model in models]
-        self._graphs = Graphs(bundle)
+        self._graphs = Graphs(bundle, compute)
         self._length_columns = length_columns(readings)
         self._corrections = corrections
         self._names = [model.name for model in models]
@@ -133,9 +140,22 @@ class _Answers:
         chances = np.where(self._stands, confidence(readings, self._heads), self._priors)
         known = np.array([_known(query) for query in queries], dtype=np.float64)
         tokens = self._lengths(queries, readings, request_rows(known, *_measures(queries, texts)))
-        factors, logits = self._corrections.of(self._names)
+        of_models, logits = self._corrections.of(self._names)
+        of_applications = [self._learned(query) for query in queries]
+        factors = np.array([factors or [1.0] * len(self._names) for factors in of_applications]) * of_models
         tokens = _in_order(tokens.reshape(3, len(queries), -1) * factors, queries)
-        return self._predictions(_shifted(chances, logits), tokens, (factors, logits))
+        known_as = [self._known_as(*each) for each in zip(queries, of_applications, strict=True)]
+        return self._predictions(known_as, _shifted(chances, logits), tokens, (factors, logits))
+
+    def _learned(self, query: Query) -> list[float] | None:
+        return self._corrections.applications.factors(
+            tenant=query.tenant, fingerprint=query.fingerprint, models=self._names
+        )
+
+    def _known_as(self, query: Query, learned: list[float] | None) -> KnownAs:
+        if self._applications.get(query.application, UNKNOWN) != UNKNOWN:
+            return KnownAs.BUNDLE
+        return KnownAs.UNKNOWN if learned is None else KnownAs.LEARNED
 
     def _lengths(self, queries: Sequence[Query], readings: Floats, requests: Floats) -> Floats:
         application = np.array([self._applications.get(query.application, UNKNOWN) for query in queries])
@@ -144,15 +164,21 @@ class _Answers:
         return self._graphs.lengths(rows, np.repeat(application, len(self._names)))
 
     def _predictions(
-        self, chances: Floats, tokens: Floats, corrections: tuple[list[float], list[float]]
+        self, known_as: list[KnownAs], chances: Floats, tokens: Floats, corrections: tuple[Floats, list[float]]
     ) -> list[Predictions]:
+        factors, logits = corrections
         return [
             Predictions(
-                by_model={name: _prediction(*row) for name, *row in zip(self._names, *rows, *corrections, strict=True)},
+                by_model={name: _prediction(*row) for name, *row in zip(self._names, *rows, logits, strict=True)},
                 source=PredictionSource.BUNDLE,
+                application=application,
             )
-            for rows in zip(chances.tolist(), *tokens.tolist(), strict=True)
+            for application, *rows in zip(known_as, chances.tolist(), *tokens.tolist(), factors.tolist(), strict=True)
         ]
+
+
+def _deadline(bundle: Bundle) -> float:
+    return TRANSFORMER_DEADLINE if bundle.manifest.features.token_limit else DEADLINE
 
 
 def _known(query: Query) -> tuple[int, int, int, int, int]:
@@ -217,7 +243,8 @@ def open_predictor(  # noqa: PLR0913 - all of a pool's wiring, by name
     *,
     path: Path | None = None,
     sha256: str = "",
-    deadline: float = DEADLINE,
+    deadline: float | None = None,
+    compute: Compute = TRANSFORMER,
     corrections: Corrections | None = None,
     on_fallback: Callable[[str], None],
     on_refused: Callable[[BundleError], None],
@@ -228,7 +255,8 @@ def open_predictor(  # noqa: PLR0913 - all of a pool's wiring, by name
         models: The models of the pool.
         path: Folder of the bundle; None takes the one inside the package.
         sha256: Digest that its `bundle.json` must have; empty takes any.
-        deadline: Seconds a prediction may take.
+        deadline: Seconds a prediction may take; None is as long as the bundle's encoder needs.
+        compute: Where a transformer is computed.
         corrections: What was learned so far; None starts anew.
         on_fallback: Told the reason whenever running medians answer.
         on_refused: Told the file and the rule if the bundle is refused.
@@ -236,7 +264,9 @@ def open_predictor(  # noqa: PLR0913 - all of a pool's wiring, by name
     corrections = Corrections() if corrections is None else corrections
     try:
         bundle = read_bundle(path or default_bundle(), sha256=sha256)
-        return BundlePredictor(models, bundle, corrections=corrections, deadline=deadline, on_fallback=on_fallback)
+        return BundlePredictor(
+            models, bundle, corrections=corrections, deadline=deadline, compute=compute, on_fallback=on_fallback
+        )
     except BundleError as error:
         on_refused(error)
         return _NoBundle(models, corrections, on_fallback)

@@ -9,6 +9,7 @@ from typing import Annotated
 import msgspec
 
 from chimera_router.errors import StateError
+from chimera_router.prediction.applications import APPLICATIONS, CAP, Application, Applications, Mean
 from chimera_router.prediction.correction import TENANTS, Correction, Corrections, Evidence, ModelCorrection
 
 VERSION = 1
@@ -16,7 +17,7 @@ FILE = "corrections.json"
 
 _Share = Annotated[float, msgspec.Meta(ge=0.0, le=1.0)]
 _Size = Annotated[float, msgspec.Meta(ge=0.0, le=1e12)]  # far beyond any token count or time
-_Tenant = Annotated[str, msgspec.Meta(max_length=64)]
+_Digest = Annotated[str, msgspec.Meta(max_length=64)]
 _MOST_LOG_TOKENS = 30.0  # e^30 tokens is no length either
 
 
@@ -33,13 +34,24 @@ class _JudgedRow(_Row, forbid_unknown_fields=True):
 
 
 class _Model(msgspec.Struct, forbid_unknown_fields=True):
-    length: dict[_Tenant, _Row]
-    confidence: dict[_Tenant, _JudgedRow]
+    length: dict[_Digest, _Row]
+    confidence: dict[_Digest, _JudgedRow]
+
+
+class _Mean(msgspec.Struct, forbid_unknown_fields=True):
+    weight: _Size
+    mean: Annotated[float, msgspec.Meta(ge=-_MOST_LOG_TOKENS, le=_MOST_LOG_TOKENS)]
+
+
+class _Application(msgspec.Struct, forbid_unknown_fields=True):
+    level: _Mean
+    effects: dict[str, _Mean]
 
 
 class _Document(msgspec.Struct, forbid_unknown_fields=True):
     version: int
     models: dict[str, _Model]
+    applications: dict[_Digest, dict[_Digest, _Application]] = {}
 
 
 def write(folder: Path, data: bytes) -> None:
@@ -79,12 +91,14 @@ def load(folder: Path) -> Corrections:
 
 
 def encode(corrections: Corrections) -> bytes:
-    """Return the state as JSON; tenants are in it as digests only."""
+    """Return the state as JSON; tenants and applications are in it as digests only."""
     models = {
         name: {"length": dict(model.length.tenants), "confidence": dict(model.confidence.tenants)}
         for name, model in corrections.by_model.items()
     }
-    return msgspec.json.encode({"version": VERSION, "models": models})
+    # msgspec would write an OrderedDict in the order of insertion; which one was heard of last is to survive.
+    applications = {tenant: dict(own) for tenant, own in corrections.applications.by_tenant.items()}
+    return msgspec.json.encode({"version": VERSION, "models": models, "applications": applications})
 
 
 def decode(data: bytes) -> Corrections:
@@ -103,6 +117,9 @@ def decode(data: bytes) -> Corrections:
     corrections = Corrections()
     for name, model in document.models.items():
         corrections.by_model[name] = _restored(model)
+    corrections.applications = Applications(
+        OrderedDict((tenant, _own(saved)) for tenant, saved in list(document.applications.items())[-TENANTS:])
+    )
     return corrections
 
 
@@ -115,6 +132,17 @@ def _restored(saved: _Model) -> ModelCorrection:
     _restore(model.length, saved.length)
     _restore(model.confidence, saved.confidence)
     return model
+
+
+def _own(saved: Mapping[str, _Application]) -> OrderedDict[str, Application]:
+    return OrderedDict(
+        (fingerprint, Application(_mean(each.level), {model: _mean(row) for model, row in each.effects.items()}))
+        for fingerprint, each in list(saved.items())[-APPLICATIONS:]
+    )
+
+
+def _mean(saved: _Mean) -> Mean:
+    return Mean(min(saved.weight, CAP), saved.mean)
 
 
 def _restore(correction: Correction, rows: Mapping[str, _Row]) -> None:

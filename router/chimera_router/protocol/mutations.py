@@ -72,6 +72,7 @@ def explanation(decision: Decision) -> str:
         "policy": decision.policy,
         "reason": decision.reason,
         "predictor": decision.source,
+        "application": decision.application,
         "priority": decision.priority,
         "models": models,
     }

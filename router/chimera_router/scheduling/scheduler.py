@@ -124,6 +124,7 @@ class Scheduler:
             prediction=chosen.prediction,
             latency=chosen.latency,
             source=predictions.source,
+            application=predictions.application,
             verdicts=tuple(_verdict(name, predictions, candidates, choice) for name in snapshot.models),
         )
 

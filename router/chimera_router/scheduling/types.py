@@ -161,12 +161,21 @@ class PredictionSource(StrEnum):
     HEURISTIC = "heuristic"
 
 
+class KnownAs(StrEnum):
+    """What lengths know of a request's application: it is the bundle's, it was learned since, or it is not known."""
+
+    BUNDLE = "bundle"
+    LEARNED = "learned"
+    UNKNOWN = "unknown"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Predictions:
     """One prediction for each model of the pool."""
 
     by_model: Mapping[str, ModelPrediction]
     source: PredictionSource
+    application: KnownAs = KnownAs.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,6 +259,7 @@ class Decision:
     latency: float
     source: PredictionSource
     verdicts: tuple[ModelVerdict, ...]
+    application: KnownAs = KnownAs.UNKNOWN
 
 
 class DropReason(StrEnum):

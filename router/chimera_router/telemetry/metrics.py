@@ -1,10 +1,10 @@
 """The picker's Prometheus metrics, each defined once."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from chimera_router.scheduling.types import PoolSnapshot
@@ -13,6 +13,8 @@ _FAST = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 
 _SLOW = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250)  # seconds; an engine's work
 _TOKENS = (1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384)
 _RATIO = (0.1, 0.25, 0.5, 0.67, 0.8, 1, 1.25, 1.5, 2, 4, 10)
+_OFF = (1.1, 1.25, 1.5, 2, 2.5, 3, 4, 6, 10)  # factors, 1 is exact
+_SQUARE = (0.01, 0.04, 0.09, 0.16, 0.25, 0.36, 0.49, 0.64, 0.81)  # the squares of a tenth, two tenths, ...
 _SHARE = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
@@ -48,6 +50,9 @@ class Metrics:
         self.bundles_refused = Counter("chimera_bundles_refused", "Bundles not loaded", registry=r)
         self.reloads = Counter("chimera_config_reloads", "Configuration swaps", ["file", "result"], registry=r)
         self.stages = Counter("chimera_workflow_stages", "Stages by recognition", ["found_by"], registry=r)
+        self.applications = Counter(
+            "chimera_application_requests", "By what lengths know of the application", ["known_as"], registry=r
+        )
         self.kept = Counter("chimera_workflow_stages_kept", "Later stages that kept their model", registry=r)
         self.duration = Histogram("chimera_request_seconds", "Route to end", ["model"], buckets=_SLOW, registry=r)
         self.first_byte = Histogram("chimera_first_byte_seconds", "Route to body", ["model"], buckets=_SLOW, registry=r)
@@ -58,6 +63,32 @@ class Metrics:
         self.length_ratio = Histogram(
             "chimera_length_ratio", "Tokens generated over tokens predicted", ["model"], buckets=_RATIO, registry=r
         )
+        # What the online correction is worth: the same answers and judgements before and after it.
+        self.length_error = Histogram(
+            "chimera_length_error_factor",
+            "Tokens generated over tokens predicted, or the inverse, whichever is above 1",
+            ["model", "correction"],
+            buckets=_OFF,
+            registry=r,
+        )
+        self.confidence_error = Histogram(
+            "chimera_confidence_squared_error",
+            "Of the chance predicted, once the workflow was judged; its mean is the Brier score",
+            ["model", "correction"],
+            buckets=_SQUARE,
+            registry=r,
+        )
+
+    def length_off(self, model: str, *, before: float, after: float, tokens: float) -> None:
+        """Count by what factors a length was off, predicted before and after the online correction."""
+        for correction, predicted in (("before", before), ("after", after)):
+            ratio = max(1.0, tokens) / max(1.0, predicted)
+            self.length_error.labels(model, correction).observe(max(ratio, 1.0 / ratio))
+
+    def confidence_off(self, model: str, *, before: float, after: float, success: float) -> None:
+        """Count how far a chance was off, predicted before and after the online correction."""
+        for correction, predicted in (("before", before), ("after", after)):
+            self.confidence_error.labels(model, correction).observe((predicted - success) ** 2)
 
     def page(self) -> bytes:
         """Return the metrics in Prometheus' text format."""
@@ -86,6 +117,25 @@ class CorrectionCollector(Collector):
             length.add_metric([model], factor)
             logits.add_metric([model], shift)
         return [length, logits]
+
+
+class ApplicationCollector(Collector):
+    """Gauges of the applications learned online, which have no names of their own here: clients make those.
+
+    Args:
+        learned: Returns how many there are, and how many made room for others.
+    """
+
+    def __init__(self, learned: Callable[[], tuple[int, int]]) -> None:
+        self._learned = learned
+
+    def collect(self) -> Iterable[Metric]:
+        """Return one family a number."""
+        count, forgotten = self._learned()
+        return [
+            GaugeMetricFamily("chimera_applications_learned", "Applications learned online", value=count),
+            CounterMetricFamily("chimera_applications_forgotten", "Those that made room for others", value=forgotten),
+        ]
 
 
 class PoolCollector(Collector):

@@ -6,7 +6,11 @@ from enum import StrEnum
 from hashlib import blake2b
 
 from chimera_router import wire
-from chimera_router.parsing.openai import CHARACTERS_PER_TOKEN, Message
+from chimera_router.parsing.openai import CHARACTERS_PER_TOKEN, Message, ParsedRequest
+
+# Characters of a preamble that tell applications apart, about 500 tokens. Beyond, long ones carry what changes from
+# request to request: retrieved passages, memories, dates.
+PREAMBLE_CHARACTERS = 2000
 
 MAX_ID_LENGTH = 128  # characters; a longer id is a mistake or an attack on the table's memory
 
@@ -65,6 +69,21 @@ def tenant_digest(tenant: str) -> str:
 def application(headers: Mapping[str, str]) -> str:
     """Return the name of the application that sends the request, as it or the gateway says; empty where nobody does."""
     return _usable(headers.get(wire.APPLICATION)) or ""
+
+
+def fingerprint(request: ParsedRequest, headers: Mapping[str, str]) -> str:
+    """Return an opaque digest of the application that sends a request; empty where nothing tells it.
+
+    An application is known by the name in the header, else by what all of its requests share: the beginning of its
+    preamble and the names of its tools, in any order. Nothing that a user wrote is in it, and two tenants never share
+    one.
+    """
+    named, preamble, tools = application(headers), request.preamble, sorted(set(request.tools))
+    if not (named or preamble.strip() or tools):
+        return ""
+    told = ("named", named) if named else ("seen", preamble[:PREAMBLE_CHARACTERS], *tools)
+    text = "\0".join((tenant(headers), *told))  # a tenant is printable, so its end is certain
+    return blake2b(text.encode(errors="surrogatepass"), digest_size=8).hexdigest()
 
 
 def request_id(headers: Mapping[str, str]) -> str:

@@ -13,10 +13,11 @@ ProgramKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The model that answers a workflow, and the confidence in it when it was chosen, before any correction."""
+    """The model that answers a workflow, and the confidence in it when it was chosen: before and after correction."""
 
     model: str
     confidence: float
+    corrected: float
 
 
 @dataclass(slots=True, kw_only=True)
@@ -111,18 +112,21 @@ class ProgramTable:
         found_by = claim.found_by if claim else FoundBy.MESSAGES
         return Arrival(program, found_by if found else FoundBy.NEW)
 
-    def assign(self, program: Program, assignment: Assignment, *, confidence: float, request_id: str) -> None:
+    def assign(
+        self, program: Program, assignment: Assignment, *, confidence: float, corrected: float, request_id: str
+    ) -> None:
         """Remember where the latest stage went.
 
         Args:
             program: Whose stage.
             assignment: Where it went.
             confidence: In its model, before any correction; kept from the stage at which the model was chosen.
+            corrected: The same after correction.
             request_id: Of the stage's request; empty where it has none.
         """
         program.assignment = assignment
         if program.choice is None or program.choice.model != assignment.model:
-            program.choice = Choice(assignment.model, confidence)
+            program.choice = Choice(assignment.model, confidence, corrected)
         self._name_request(program, request_id)
 
     def judge(self, tenant: str, *, workflow_id: str = "", request_id: str = "", now: float) -> Choice:

@@ -131,7 +131,7 @@ async def picker() -> AsyncIterator[RunningPool]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     host, port = runner.addresses[0]
-    yield RunningPool(url="", management_url=f"http://{host}:{port}", engines=(), front=())
+    yield RunningPool(url="", management_url=f"http://{host}:{port}", feedback_address="", engines=(), front=())
     await runner.cleanup()
 
 

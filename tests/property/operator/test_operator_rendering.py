@@ -84,7 +84,8 @@ def test_any_valid_pool_renders_a_router_config_that_the_proto_accepts(document:
 def test_no_replica_is_lost_on_one_machine(document: dict[str, Any]) -> None:
     """Every replica has one engine, one endpoint and one port of its own."""
     pool = parse_pool(document)
-    ports = Ports(gateway=1, picker=2, management=3, engines=tuple(range(4, 4 + replica_count(pool))))
+    engines = tuple(range(5, 5 + replica_count(pool)))
+    ports = Ports(gateway=1, picker=2, management=3, feedback=4, engines=engines)
     site = Site(folder=Path("/run"), ports=ports, python="python", envoy="envoy", vllm="vllm")
 
     plan = local_plan(pool, site=site, speed=1.0, engine="simulator")

@@ -8,7 +8,6 @@ from recordings import workflow_rows
 
 from chimera_training.bundle import ManifestError, decode, encode
 from chimera_training.calibration import calibration_error, conformal_shift
-from chimera_training.encoder import fit_tfidf
 from chimera_training.features import (
     GRID,
     HEAD_CHARACTERS,
@@ -24,6 +23,7 @@ from chimera_training.features import (
 )
 from chimera_training.length import effects
 from chimera_training.split import fold, held_out, leaks
+from chimera_training.tfidf import fit_tfidf
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=3000)
 NUMBERS = st.floats(-50.0, 50.0)

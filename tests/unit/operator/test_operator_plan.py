@@ -1,5 +1,6 @@
 """What runs on one machine for a pool."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from chimera_operator.local.plan import LocalPlan, Ports, Site, local_plan, repl
 
 SITE = Site(
     folder=Path("/run/chimera"),
-    ports=Ports(gateway=8080, picker=9002, management=9090, engines=(9101, 9102, 9103)),
+    ports=Ports(gateway=8080, picker=9002, management=9090, feedback=9004, engines=(9101, 9102, 9103)),
     python="/venv/bin/python",
     envoy="/venv/envoy",
     vllm="/venv/bin/vllm",
@@ -72,10 +73,19 @@ def test_the_picker_reads_what_is_written() -> None:
     assert made.picker.argv == (
         *("/venv/bin/python", "-m", "chimera_router", "--config", "/run/chimera/router-config.json"),
         *("--host", "127.0.0.1", "--grpc-port", "9002", "--management-port", "9090", "--insecure"),
+        *("--feedback-port", "9004"),
     )
     assert made.files["router-config.json"]["discovery"]["file"]["path"] == "/run/chimera/endpoints.json"
     assert "/run/chimera/envoy.json" in made.envoy.argv
     assert set(made.files) == {"router-config.json", "endpoints.json", "envoy.json"}
+
+
+def test_the_picker_keeps_what_it_learned_where_there_is_a_place_for_it() -> None:
+    """A folder of the site; without one nothing is kept."""
+    kept = local_plan(POOL, site=replace(SITE, state=Path("/state")), speed=1.0, engine="simulator")
+
+    assert kept.picker.argv[-2:] == ("--state-path", "/state")
+    assert "--state-path" not in plan().picker.argv
 
 
 def test_vllm_engines_are_started_by_path_with_their_environment() -> None:

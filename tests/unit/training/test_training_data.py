@@ -1,4 +1,6 @@
 import gzip
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -99,7 +101,9 @@ def test_a_missing_column_is_named(folder: Path, column: str) -> None:
     [
         ("success", 2, "0 or 1"),
         ("output_tokens", -1, "a whole number, 0 or more"),
-        ("output_tokens", "many", "a number"),
+        ("output_tokens", "many", "a whole number, 0 or more"),
+        *((column, float("nan"), "a whole number, 0 or more") for column in ("prompt_tokens", "output_tokens")),
+        ("success", float("nan"), "0 or 1"),
         ("params_b", -7.0, "a positive number or empty"),
         ("params_b", float("nan"), "a positive number or empty"),
         ("model", 7, "text"),
@@ -112,6 +116,63 @@ def test_a_cell_that_breaks_its_rule_is_named_by_column(folder: Path, column: st
 
     with pytest.raises(DataError, match=rf"every cell of column '{column}' must be {rule}"):
         read_prompt_outcomes(folder)
+
+
+@pytest.mark.parametrize(
+    ("column", "rule"),
+    [
+        *((name, "a whole number, 0 or more") for name in ("trial", "stage", "prompt_tokens", "output_tokens")),
+        ("remaining_output_tokens", "a whole number, 0 or more"),
+        ("params_b", "a positive number or empty"),
+        ("success", "0 or 1"),
+    ],
+)
+def test_what_is_not_a_number_is_refused_in_every_column_of_the_workflows(folder: Path, column: str, rule: str) -> None:
+    """NaN says nothing, and would spoil every figure that it enters."""
+    rows = len(pq.read_table(folder / WORKFLOW_TRACES))
+    _replace(folder, WORKFLOW_TRACES, column, pa.array([1.0] * (rows - 1) + [float("nan")]))
+
+    with pytest.raises(DataError, match=rf"^workflow_traces\.parquet: every cell of column '{column}' must be {rule}$"):
+        read_workflows(folder)
+
+
+@pytest.mark.parametrize("label", [0, 1])
+@pytest.mark.parametrize(("file", "read"), [(PROMPT_OUTCOMES, read_prompt_outcomes), (WORKFLOW_TRACES, read_workflows)])
+def test_labels_that_are_all_alike_are_refused(
+    tmp_path: Path, file: str, read: Callable[[Path], object], label: int
+) -> None:
+    """Nothing can be learned from answers that are all right, or all wrong, and no figure says anything."""
+    folder = write_recordings(tmp_path)
+    rows = len(pq.read_table(folder / file))
+    _replace(folder, file, "success", pa.array([label] * rows))
+
+    with pytest.raises(DataError, match=f"^{file}: column 'success' must hold both 0 and 1, but all {rows} rows"):
+        read(folder)
+
+
+def test_one_model_may_always_be_right(tmp_path: Path) -> None:
+    """The rule is the file's: of all models together."""
+    rows = read_prompt_outcomes(write_recordings(tmp_path), models={"Big-70B-Chat"})
+
+    assert len(rows) == 60
+    assert all(row.success for row in rows)
+
+
+def test_a_few_labels_may_be_alike(tmp_path: Path) -> None:
+    """Three runs of one task may all have failed."""
+    failed = [replace(run, success=False) for run in workflow_rows()[:3]]
+    folder = write_recordings(tmp_path, workflows=failed)
+
+    assert read_workflows(folder) == failed
+
+
+@pytest.mark.parametrize("seconds", ["nan", "inf"])
+def test_an_arrival_at_no_time_is_refused(tmp_path: Path, seconds: str) -> None:
+    """The line names itself and the column."""
+    write_arrivals(tmp_path, [("steady", 0.5, 1, 1), ("steady", seconds, 1, 1)])
+
+    with pytest.raises(DataError, match=r"^arrivals\.csv\.gz: line 3: column 't_seconds' must be a finite number$"):
+        read_arrivals(tmp_path, "steady")
 
 
 def test_an_empty_cell_is_refused(folder: Path) -> None:

@@ -13,13 +13,11 @@ from chimera_training.bundle import (
     LENGTH_INPUT,
     LENGTH_OUTPUT,
     MANIFEST,
-    READINGS_OUTPUT,
     REMAINING_TOKENS,
     REMAINING_TOKENS_HIGH,
     STAGE_TOKENS,
     STAGE_TOKENS_HIGH,
     TEXT,
-    TEXT_INPUT,
     LearnerName,
     decode,
     digest,
@@ -32,6 +30,7 @@ from chimera_training.export import TOLERANCE, ExportError, check_target, export
 from chimera_training.features import Floats
 from chimera_training.fitting import Predictors, fit
 from chimera_training.length import LEARNERS, Learned, applications, call_rows
+from chimera_training.text_graph import run
 
 # Enough of them for 10,000 calls.
 REAL_MODELS = (
@@ -68,7 +67,7 @@ def fitted(small_examples: Examples, request: pytest.FixtureRequest) -> Fitted:
 def exported(fitted: Fitted, examples: Examples) -> dict[str, bytes]:
     predictors, rows = fitted
     heads, texts = predictors.confidence.heads, examples.tasks.texts
-    return export_graphs(predictors.encoder, heads, predictors.lengths, texts=texts, rows=rows)
+    return export_graphs(predictors.encoder, heads, predictors.lengths, texts=texts, rows=rows).files
 
 
 @pytest.fixture(scope="module")
@@ -84,13 +83,12 @@ def test_the_text_graph_reads_like_its_source(
     graphs: dict[str, bytes], fitted: Fitted, small_examples: Examples
 ) -> None:
     """Every text, every reading, to single precision; and so every model's confidence."""
-    predictors, _ = fitted
-    texts = np.array(small_examples.tasks.texts, dtype=object)[:, None]
+    predictors, texts = fitted[0], small_examples.tasks.texts
 
-    (answers,) = session(graphs[TEXT]).run([READINGS_OUTPUT], {TEXT_INPUT: texts})
+    answers = run(graphs[TEXT], predictors.encoder, texts)
 
     confidence = predictors.confidence
-    readings = confidence.heads.read(predictors.encoder.encode(small_examples.tasks.texts))
+    readings = confidence.heads.read(predictors.encoder.encode(texts))
     assert answers == pytest.approx(readings, abs=1e-5)
     assert confidence.confidence(answers) == pytest.approx(confidence.confidence(readings), abs=1e-5)
 

@@ -6,10 +6,13 @@ from hypothesis import strategies as st
 from chimera_training.data import DataError
 from chimera_training.examples import Examples, Outcomes
 from chimera_training.pools import Pool
+from chimera_training.resampling import task_weights
 from chimera_training.routing import apgr, argmax_score, best_single_score, oracle_score, pool_figures
 
 # Three tasks, two models: each model alone answers one of the tasks that the other does not.
 SUCCESS = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+
+WEIGHTS = task_weights(120, resamples=20)  # of the small examples' tasks; those of fewer tasks are the first of them
 
 gains = st.lists(st.tuples(st.sampled_from([-1.0, 0.0, 1.0]), st.floats(-1, 1)), min_size=1, max_size=30)
 
@@ -73,7 +76,7 @@ def test_a_perfect_predictor_has_perfect_figures(small_examples: Examples) -> No
     pool = Pool(name="sums", task_sets=("sums",), models=("Small-7B-Chat", "Big-70B-Chat"))
     confidence = _successes(small_examples)
 
-    figures = pool_figures(pool, small_examples, confidence)
+    figures = pool_figures(pool, small_examples, confidence, WEIGHTS)
 
     assert figures.auc == {"Small-7B-Chat": 1.0, "Big-70B-Chat": None}
     assert (figures.auc_mean, figures.brier, figures.ece) == (1.0, 0.0, 0.0)
@@ -88,7 +91,7 @@ def test_small_and_large_may_be_named(small_examples: Examples) -> None:
     models = ("Small-7B-Chat", "Big-70B-Chat")
     pool = Pool(name="sums", task_sets=("sums",), models=models, small=models[1], large=models[0])
 
-    assert pool_figures(pool, small_examples, _successes(small_examples)).apgr is None
+    assert pool_figures(pool, small_examples, _successes(small_examples), WEIGHTS).apgr is None
 
 
 def test_tasks_that_one_model_did_not_answer_do_not_count(small_examples: Examples) -> None:
@@ -100,7 +103,7 @@ def test_tasks_that_one_model_did_not_answer_do_not_count(small_examples: Exampl
     )
     pool = Pool(name="sums", task_sets=("sums",), models=("Small-7B-Chat", "Big-70B-Chat"))
 
-    assert pool_figures(pool, examples, _successes(small_examples)).n == 50
+    assert pool_figures(pool, examples, _successes(small_examples), WEIGHTS).n == 50
 
 
 def test_repeated_trials_of_a_task_count_once_in_a_score(small_examples: Examples) -> None:
@@ -113,7 +116,7 @@ def test_repeated_trials_of_a_task_count_once_in_a_score(small_examples: Example
     )
     pool = Pool(name="sums", task_sets=("sums",), models=("Small-7B-Chat",))
 
-    assert pool_figures(pool, examples, _successes(examples)).best_single_score == pytest.approx(0.5)
+    assert pool_figures(pool, examples, _successes(examples), WEIGHTS).best_single_score == pytest.approx(0.5)
 
 
 def test_a_pool_without_common_tasks_is_named(small_examples: Examples) -> None:
@@ -126,7 +129,7 @@ def test_a_pool_without_common_tasks_is_named(small_examples: Examples) -> None:
     pool = Pool(name="mixed", task_sets=("sums",), models=("Small-7B-Chat", "Big-70B-Chat"))
 
     with pytest.raises(DataError, match="pool mixed: all of its models must have answered"):
-        pool_figures(pool, examples, _successes(small_examples))
+        pool_figures(pool, examples, _successes(small_examples), WEIGHTS)
 
 
 def _with(examples: Examples, outcomes: Outcomes) -> Examples:

@@ -92,3 +92,14 @@ def test_holding_nothing_out_trains_on_all() -> None:
 
     assert sides.training.all()
     assert not sides.held_out.any()
+
+
+def test_seeds_name_independent_splits() -> None:
+    """The first is the one that bundles are made by; of another one's held-out tasks it holds out its usual share."""
+    names = [f"task-{number}" for number in range(5000)]
+    first, second = ([held_out(name, seed=seed) for name in names] for seed in (0, 1))
+
+    assert first == [held_out(name) for name in names]
+    assert np.mean(second) == pytest.approx(HELD_OUT_SHARE, abs=0.02)
+    assert np.mean(np.array(first)[second]) == pytest.approx(HELD_OUT_SHARE, abs=0.03)
+    assert split(names[:50], names[:50], seed=1).held_out.tolist() == second[:50]

@@ -1,0 +1,1 @@
+"""Asking the models of a running pool the probes, and what a bundle makes of their answers."""

@@ -1,0 +1,102 @@
+"""A picker process that keeps what it learned, and requests through it."""
+
+import asyncio
+import json
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+from aiohttp import ClientError, ClientSession
+from envoys import free_port
+from gateways import BODY, CHAT, Stream
+
+COEFFICIENTS = {
+    "baseStepMs": 7,
+    "stepPerSequenceUs": 28,
+    "prefillUsPerToken": 20,
+    "maxNumSeqs": 256,
+    "kvTokens": "1000",
+}
+
+
+class Picker:
+    """A running picker with state and feedback on, and its ports."""
+
+    def __init__(self, folder: Path, address: str) -> None:
+        self.folder = folder
+        self.grpc, self.management, self.feedback = free_port(), free_port(), free_port()
+        (folder / "endpoints.json").write_text(
+            json.dumps({"endpoints": [{"name": "e", "address": address, "model": "small"}]})
+        )
+        config = {
+            "pool": "assistants",
+            "models": [{"name": "small", "coefficients": COEFFICIENTS, "descriptor": {"generalScore": 0.5}}],
+            "discovery": {"file": {"path": "endpoints.json"}},
+        }
+        (folder / "router.json").write_text(json.dumps(config))
+
+    async def start(self) -> Process:
+        ports = {"grpc-port": self.grpc, "management-port": self.management, "feedback-port": self.feedback}
+        options = [f"--{name}={port}" for name, port in ports.items()]
+        argv = ["--config", self.folder / "router.json", "--state-path", self.folder / "state", "--insecure", *options]
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "chimera_router", *map(str, argv), "--host=127.0.0.1", stderr=PIPE
+        )
+
+    async def ready(self) -> bool:
+        try:
+            async with ClientSession() as http, http.get(f"http://127.0.0.1:{self.management}/readyz") as response:
+                return response.status == 200
+        except ClientError:
+            return False
+
+    async def metrics(self) -> str:
+        async with ClientSession() as http, http.get(f"http://127.0.0.1:{self.management}/metrics") as response:
+            return await response.text()
+
+    async def ask(self, body: bytes = BODY, *, tokens: int = 1000, **headers: str) -> None:
+        """Send one request through ext_proc and let its answer be of so many tokens."""
+        usage = b'{"usage":{"prompt_tokens":3,"completion_tokens":%d}}' % tokens
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{self.grpc}") as channel:
+            stream = Stream(channel)
+            await stream.headers({**CHAT, **{name.replace("_", "-"): value for name, value in headers.items()}})
+            await stream.body(body, end=True)
+            await stream.read(), await stream.read()
+            await stream.headers({":status": "200", "content-type": "application/json"}, response=True)
+            await stream.body(usage, end=True, response=True)
+            await stream.read(), await stream.read()
+
+    async def explain(self, body: bytes, **headers: str) -> dict[str, Any]:
+        """Return the decision that a request would get."""
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        url = f"http://127.0.0.1:{self.management}/chimera/v1/explain"
+        async with ClientSession() as http, http.post(url, data=body, headers=names) as response:
+            decision: dict[str, Any] = await response.json()
+            return decision
+
+
+@asynccontextmanager
+async def running(picker: Picker) -> AsyncIterator[Process]:
+    process = await picker.start()
+    try:
+        for _ in range(300):
+            if await picker.ready():
+                break
+            await asyncio.sleep(0.05)
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def stopped(process: Process) -> str:
+    process.send_signal(signal.SIGTERM)
+    _, stderr = await asyncio.wait_for(process.communicate(), 20)
+    assert process.returncode == 0
+    return stderr.decode()
