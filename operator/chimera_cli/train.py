@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 from rich import box
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from chimera_training.bundle import ConfidenceFigures, Estimate, LengthFigures, Manifest, RoundingFigures
 
 USAGE_ERROR = 2
+
+# `chimera_training.bundle.LearnerName`, which needs packages that the command line works without.
+LearnerName = Literal["boosted", "forest"]
 
 # Characters: a figure cut short to fit a narrow terminal or a log file says less than one on a wrapped line.
 TABLE_WIDTH = 120
@@ -73,6 +76,12 @@ def train(  # noqa: PLR0913 - the options of the command
             "figures are measured on then have not seen 30 %.",
         ),
     ] = 0.0,
+    lengths: Annotated[
+        LearnerName,
+        typer.Option(
+            help="What predicts lengths: gradient-boosted trees, or a random forest with a quantile in each leaf."
+        ),
+    ] = "boosted",
     seeds: Annotated[
         int,
         typer.Option(
@@ -97,7 +106,8 @@ def train(  # noqa: PLR0913 - the options of the command
     Example: chimera train --data my-recordings --out my-bundle
     """
     try:
-        manifest = _train(data, out, (encoder, weights, epochs), held_out=held_out, seeds=seeds, pools=pools)
+        choice = (encoder, weights, epochs)
+        manifest = _train(data, out, choice, lengths=lengths, held_out=held_out, seeds=seeds, pools=pools)
     except ModuleNotFoundError as error:
         extra = "encoders" if (error.name or "").split(".")[0] in _ENCODER_PACKAGES else "train"
         _refuse(f"`chimera train` needs the packages of the extra `{extra}`: {error.name} is missing")
@@ -110,7 +120,14 @@ def train(  # noqa: PLR0913 - the options of the command
 
 
 def _train(  # noqa: PLR0913 - as above
-    data: Path | None, out: Path, encoder: tuple[str, str, int], *, held_out: float, seeds: int, pools: Path | None
+    data: Path | None,
+    out: Path,
+    encoder: tuple[str, str, int],
+    *,
+    lengths: LearnerName,
+    held_out: float,
+    seeds: int,
+    pools: Path | None,
 ) -> "Manifest":
     # The command line works without the training packages, and starts without their second of loading.
     from chimera_training.data import DataError, recorded_folder  # noqa: PLC0415 - as said above
@@ -136,6 +153,7 @@ def _train(  # noqa: PLR0913 - as above
                 out,
                 encoder=EncoderChoice(kind=kind, weights=weights, epochs=epochs),
                 held_out_share=held_out,
+                learner=lengths,
                 seeds=seeds,
                 pools=pools,
                 on_step=lambda step: progress.update(bar, description=step, advance=1, batches=""),
@@ -167,7 +185,8 @@ def _print(manifest: "Manifest", out: Path) -> None:
         console.print(_rounding_line(manifest.rounding))
     console.print(
         f"{out}: {len(manifest.models)} models, trained on {training.tasks} tasks, "
-        f"{training.outcomes} outcomes and {training.calls} calls; {_measured(manifest)}"
+        f"{training.outcomes} outcomes and {training.calls} calls; "
+        f"lengths are {training.lengths}; {_measured(manifest)}"
     )
 
 

@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from onnx import ModelProto, TensorProto, helper
-from onnxmltools import convert_lightgbm
-from onnxmltools.convert.common.data_types import FloatTensorType
 
 from chimera_training.bundle import (
     GRAPHS,
@@ -33,6 +31,7 @@ from chimera_training.bundle import (
     encode,
 )
 from chimera_training.encoder import Encoder
+from chimera_training.ensemble import Ensemble
 from chimera_training.features import Floats
 from chimera_training.length import LengthModel
 from chimera_training.reading import TextHeads
@@ -52,16 +51,16 @@ class ExportError(Exception):
     """A bundle cannot be written; the text names the file and the rule."""
 
 
-def tree_graph(trees: Any) -> ModelProto:
-    """Return the graph from length features to log(1 + tokens), of a LightGBM booster."""
-    inputs = [(LENGTH_INPUT, FloatTensorType([None, trees.num_feature()]))]
-    model: ModelProto = convert_lightgbm(trees, initial_types=inputs, target_opset=OPSET, name="lengths")
+def tree_graph(trees: Ensemble) -> ModelProto:
+    """Return the graph from length features to log(1 + tokens)."""
+    model = trees.graph(LENGTH_INPUT, opset=OPSET)
     (output,) = model.graph.output
     for node in model.graph.node:
         node.output[:] = [LENGTH_OUTPUT if name == output.name else name for name in node.output]
     output.CopyFrom(helper.make_tensor_value_info(LENGTH_OUTPUT, TensorProto.FLOAT, ["n", 1]))
-    # The converter lists the operator sets in the order of a Python set, which changes from process to process.
-    opsets = sorted(model.opset_import, key=lambda opset: opset.domain)
+    # Converters list the operator sets twice, or in the order of a Python set, which changes from process to process.
+    versions = {opset.domain: opset.version for opset in model.opset_import}
+    opsets = [helper.make_opsetid(domain, version) for domain, version in sorted(versions.items())]
     return helper.make_model(model.graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name=PRODUCER)
 
 

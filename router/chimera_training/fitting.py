@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from chimera_training.bundle import DEFAULT_LEARNER, LearnerName
 from chimera_training.confidence import ConfidenceModel, fit_confidence
 from chimera_training.encoder import Encoder
 from chimera_training.encoders import EncoderChoice, Progress, fit_encoder
@@ -40,6 +41,7 @@ def fit(
     training: Mask,
     *,
     encoder: EncoderChoice = TFIDF_ALONE,
+    learner: LearnerName = DEFAULT_LEARNER,
     on_batch: Progress = lambda _done, _all: None,
 ) -> Predictors:
     """Fit all predictors on the training tasks, (tasks,).
@@ -48,10 +50,11 @@ def fit(
         examples: Recorded data.
         training: (tasks,) which to fit on.
         encoder: Which encoder to fit.
+        learner: What fits the lengths.
         on_batch: Told the batches of fine-tuning done and their number.
     """
     fitted = fit_encoder(encoder, examples, training, on_batch=on_batch)
     confidence, readings = fit_confidence(examples, fitted, training)
     taken = readings[:, length_columns(confidence.readings)]
-    lengths = fit_lengths(examples, taken, confidence.ability, training)
+    lengths = fit_lengths(examples, taken, confidence.ability, training, learner=learner)
     return Predictors(encoder=fitted, confidence=confidence, lengths=lengths, readings=readings)

@@ -1,56 +1,27 @@
 """Lengths: tokens of a call, and of all calls that its workflow still needs, as quantiles.
 
-Gradient-boosted trees with the quantile loss, on log(1 + tokens): quantiles survive the logarithm, and lengths spread
-over three orders of magnitude. Models enter by traits measured against other models on the same tasks (a target
-encoding), never by a number of their own, so that models outside the training data can be placed among them.
+Trees on log(1 + tokens), boosted or a forest: quantiles survive the logarithm, and lengths spread over three orders of
+magnitude. Models enter by traits measured against other models on the same tasks (a target encoding), never by a number
+of their own, so that models outside the training data can be placed among them.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-import lightgbm
 import numpy as np
 
+from chimera_training.boosted import BOOSTED
+from chimera_training.bundle import DEFAULT_LEARNER, LearnerName
 from chimera_training.calibration import grouped_shifts
 from chimera_training.encodings import UNKNOWN, Encodings, fit_encodings
+from chimera_training.ensemble import HIGH, MEDIAN, Ensemble, Fit, Learner, Sample
 from chimera_training.examples import Calls, Examples, Integers, Mask
 from chimera_training.features import Floats, length_rows, request_rows, text_measures
+from chimera_training.forest import FOREST
 from chimera_training.split import fold
 
-MEDIAN = 0.5
-HIGH = 0.9
-
-# `deterministic` with one seed and row-wise histograms: equal data gives equal trees.
-SETTINGS = {
-    "objective": "quantile",
-    "learning_rate": 0.08,
-    "min_data_in_leaf": 50,
-    "num_threads": 1,  # two that wait for each other on a busy machine take far longer than one
-    "seed": 0,
-    "deterministic": True,
-    "force_row_wise": True,
-    "verbose": -1,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How large an ensemble is, and the share of features that each of its trees sees."""
-
-    trees: int
-    leaves: int
-    features: float = 1.0
-
-    def settings(self, quantile: float) -> dict[str, Any]:
-        """Return LightGBM's settings of an ensemble for a quantile."""
-        return {**SETTINGS, "num_leaves": self.leaves, "feature_fraction": self.features, "alpha": quantile}
-
-
-# The median of what remains is what scheduling orders by, so it has the largest ensemble: 63 leaves lower its error by
-# 1 % against 47. How many trees is a matter of cost: a row passes each of them.
-REMAINING = Size(trees=200, leaves=63, features=0.6)
-STAGE = Size(trees=150, leaves=31)
-QUANTILE = Size(trees=100, leaves=31)
+# By the name that `chimera train --lengths` and the manifest give them.
+LEARNERS: dict[LearnerName, Learner] = {"boosted": BOOSTED, "forest": FOREST}
 
 # Weight of a call of a workflow in the median of what remains, where a prompt's only call has 1. Recorded prompts are
 # many and what remains of them is one answer; at weight 1 they take the splits that workflows need, at a cost of 2.5 %
@@ -100,15 +71,22 @@ class LengthModel:
         learned: What the trees read.
     """
 
-    stage: Any
-    stage_high: Any
-    remaining: Any
-    remaining_high: Any
+    stage: Ensemble
+    stage_high: Ensemble
+    remaining: Ensemble
+    remaining_high: Ensemble
     shifts: Floats
     learned: Learned
 
 
-def fit_lengths(examples: Examples, readings: Floats, ability: Floats, training: Mask) -> LengthModel:
+def fit_lengths(
+    examples: Examples,
+    readings: Floats,
+    ability: Floats,
+    training: Mask,
+    *,
+    learner: LearnerName = DEFAULT_LEARNER,
+) -> LengthModel:
     """Fit on the training tasks; the application of a call is its task set.
 
     Args:
@@ -116,6 +94,7 @@ def fit_lengths(examples: Examples, readings: Floats, ability: Floats, training:
         readings: (tasks, `features.length_columns`) what the text heads read.
         ability: (models,) in logits over the average model.
         training: (tasks,) those to fit on.
+        learner: Which of `LEARNERS` grows the trees.
     """
     calls = examples.calls.of(training)
     learned = _learn(examples, calls, ability)
@@ -127,14 +106,20 @@ def fit_lengths(examples: Examples, readings: Floats, ability: Floats, training:
         if not own.all():
             others = _learn(examples, calls.chosen(~own), ability)
             rows[own] = call_rows(examples, calls, readings, others, application=application, noise=PROMPT_NOISE)[own]
-    stage, remaining = np.log1p(calls.stage_tokens), np.log1p(calls.remaining_tokens)
     weight = np.where(examples.tasks.workflow[calls.task], WORKFLOW_WEIGHT, 1.0)
-    shifts = [_shifts(rows, target, part, (application, calls.task), examples) for target in (stage, remaining)]
+    stage = Sample(rows=rows, target=np.log1p(calls.stage_tokens))
+    remaining = Sample(rows=rows, target=np.log1p(calls.remaining_tokens), weight=weight)
+    trees = LEARNERS[learner]
+    stages, rests = trees.stage(stage, (MEDIAN, HIGH)), trees.remaining(remaining, (MEDIAN, HIGH))
+    shifts = [
+        grouped_shifts(missing, application, calls.task, groups=len(examples.domains) + 1, coverage=HIGH)
+        for missing in (_missing(trees.stage, stage, part), _missing(trees.remaining, remaining, part))
+    ]
     return LengthModel(
-        stage=_fit(rows, stage, MEDIAN, STAGE),
-        stage_high=_fit(rows, stage, HIGH, QUANTILE),
-        remaining=_fit(rows, remaining, MEDIAN, REMAINING, weight=weight),
-        remaining_high=_fit(rows, remaining, HIGH, QUANTILE),
+        stage=stages[MEDIAN],
+        stage_high=stages[HIGH],
+        remaining=rests[MEDIAN],
+        remaining_high=rests[HIGH],
         shifts=np.column_stack(shifts),
         learned=learned,
     )
@@ -182,20 +167,15 @@ def _hidden(application: Integers, calls: Calls) -> Integers:
     return np.where(drawn[calls.task, calls.model] < HIDDEN_SHARE, UNKNOWN, application)
 
 
-def _fit(rows: Any, target: Floats, quantile: float, size: Size, *, weight: Floats | None = None) -> Any:
-    data = lightgbm.Dataset(rows, target, weight=weight, free_raw_data=True)
-    return lightgbm.train(size.settings(quantile), data, num_boost_round=size.trees)
-
-
-def _shifts(rows: Any, target: Floats, part: Integers, of: tuple[Integers, Integers], examples: Examples) -> Floats:
-    """Return the shift of the high quantile for each application, by trees that had not seen the call's task."""
-    missing = np.zeros(len(target))
+def _missing(fit: Fit, sample: Sample, part: Integers) -> Floats:
+    """Return by how much each target exceeds the high quantile of trees that had not seen the call's task."""
+    missing = np.zeros(len(part))
     for number in np.unique(part):
         own = part == number
         if not own.all():
-            missing[own] = target[own] - _fit(rows[~own], target[~own], HIGH, QUANTILE).predict(rows[own])
-    application, task = of
-    return grouped_shifts(missing, application, task, groups=len(examples.domains) + 1, coverage=HIGH)
+            trees = fit(sample.chosen(~own), (HIGH,))[HIGH]
+            missing[own] = sample.target[own] - trees.predict(sample.rows[own])
+    return missing
 
 
 def _verbosity(calls: Calls, models: int) -> tuple[Floats, Floats]:

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from chimera_training.bundle import (
+    DEFAULT_LEARNER,
     FORMAT_VERSION,
     Application,
     FeatureSettings,
     Figures,
+    LearnerName,
     Manifest,
     TrainedModel,
     TrainingData,
@@ -54,6 +57,7 @@ def train(  # noqa: PLR0913 - what there is to choose, by name
     out: Path,
     *,
     encoder: EncoderChoice = TFIDF_ALONE,
+    learner: LearnerName = DEFAULT_LEARNER,
     held_out_share: float = 0.0,
     seeds: int = SEEDS,
     pools: Path | None = None,
@@ -68,6 +72,7 @@ def train(  # noqa: PLR0913 - what there is to choose, by name
         data: Folder with `prompt_outcomes.parquet` and `workflow_traces.parquet`.
         out: Folder of the bundle; an older bundle there is replaced at the end.
         encoder: Which encoder reads the texts.
+        learner: What fits the lengths.
         held_out_share: Share of tasks that the bundle never sees: those that the split of seed 0 holds out. 0 trains on
             all of them.
         seeds: Splits to measure on, each with a fit of its own that has not seen what it is measured on:
@@ -92,7 +97,7 @@ def train(  # noqa: PLR0913 - what there is to choose, by name
     sides = [_split(examples, share, seed) for seed in range(max(seeds, 1))]
     pools_read = () if pools is None else read_pools(pools, examples)
     judge = Judge(examples=examples, pools=pools_read, weights=task_weights(len(examples.tasks.ids)))
-    fits = _Fits(examples=examples, encoder=prepared(encoder), on_step=on_step, on_batch=on_batch)
+    fits = _Fits(examples=examples, encoder=prepared(encoder), learner=learner, on_step=on_step, on_batch=on_batch)
     measured, predictors = fits.measured(judge, sides[:seeds])
     training = sides[0].training if held_out_share else np.ones_like(sides[0].training)
     if predictors is None or not held_out_share:
@@ -101,7 +106,7 @@ def train(  # noqa: PLR0913 - what there is to choose, by name
     manifest, files = _bundle(
         examples,
         predictors,
-        training=_training_data(data, examples, training, held_out_share),
+        training=msgspec.structs.replace(_training_data(data, examples, training, held_out_share), lengths=learner),
         measured=figures(measured, share=share),
     )
     write_bundle(out, manifest, files)
@@ -114,12 +119,13 @@ class _Fits:
 
     examples: Examples
     encoder: EncoderChoice
+    learner: LearnerName
     on_step: Callable[[str], None]
     on_batch: Progress
 
     def fit(self, step: str, training: Mask) -> Predictors:
         self.on_step(step)
-        return fit(self.examples, training, encoder=self.encoder, on_batch=self.on_batch)
+        return fit(self.examples, training, encoder=self.encoder, learner=self.learner, on_batch=self.on_batch)
 
     def measured(self, judge: Judge, sides: Sequence[Split]) -> tuple[list[Measured], Predictors | None]:
         """Return what a fit on each split was worth, and the fit on the first one, which may be the bundle's."""

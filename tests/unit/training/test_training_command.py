@@ -1,12 +1,16 @@
 import json
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from tiny_transformers import save_tiny
 from typer.testing import CliRunner
 
+import chimera_cli.train as command
 from chimera_cli.app import app
+from chimera_training import bundle
+from chimera_training.length import LEARNERS
 
 runner = CliRunner()
 
@@ -43,6 +47,32 @@ def test_it_says_whose_figures_they_are(small_recordings: Path, tmp_path: Path, 
     result = runner.invoke(app, ["train", "--data", str(small_recordings), "--out", str(tmp_path / "bundle"), *options])
 
     assert words in result.stdout
+
+
+def test_a_forest_is_fitted_where_asked_for(small_recordings: Path, tmp_path: Path) -> None:
+    """The last line says so, and so does the manifest."""
+    out = tmp_path / "bundle"
+
+    options = ["--data", str(small_recordings), "--out", str(out), "--seeds", "0"]
+    result = runner.invoke(app, ["train", *options, "--lengths", "forest"])
+
+    assert result.exit_code == 0
+    assert "lengths are forest" in result.stdout
+    assert json.loads((out / "bundle.json").read_text())["training"]["lengths"] == "forest"
+
+
+def test_an_unknown_learner_is_refused(tmp_path: Path) -> None:
+    """The error names those that there are."""
+    result = runner.invoke(app, ["train", "--out", str(tmp_path / "bundle"), "--lengths", "oracle"])
+
+    assert result.exit_code == 2
+    assert "boosted" in result.stderr
+    assert "forest" in result.stderr
+
+
+def test_the_command_knows_the_learners_of_the_training() -> None:
+    """It lists them itself, since it starts without the training packages."""
+    assert get_args(command.LearnerName) == get_args(bundle.LearnerName) == tuple(LEARNERS)
 
 
 @pytest.mark.parametrize("share", ["-0.1", "0.95", "nan", "x"])

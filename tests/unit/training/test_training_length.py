@@ -1,13 +1,21 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 
+from chimera_training.bundle import LearnerName
 from chimera_training.encodings import UNKNOWN
 from chimera_training.examples import Calls, Examples
+from chimera_training.export import tree_graph
 from chimera_training.features import TRAIT_FEATURES, Floats
 from chimera_training.length import HIDDEN_SHARE, LengthModel, applications, call_rows, effects, fit_lengths
 from chimera_training.split import Split
 
 BIG, CODER, SMALL = range(3)  # models of the recordings, sorted by name
+ABILITY = np.array([1.0, 0.5, -1.5])
+
+# The made-up lengths are few numbers; a quantile that should be one of them may miss it by less than 1 %.
+NEAR = 0.01
 
 
 @pytest.fixture(scope="module")
@@ -18,9 +26,15 @@ def readings(small_examples: Examples) -> Floats:
     return np.hstack([domains, np.zeros((len(tasks.ids), 1))])
 
 
+@pytest.fixture(scope="module", params=get_args(LearnerName))
+def learner(request: pytest.FixtureRequest) -> LearnerName:
+    name: LearnerName = request.param
+    return name
+
+
 @pytest.fixture(scope="module")
-def fitted(small_examples: Examples, small_split: Split, readings: Floats) -> LengthModel:
-    return fit_lengths(small_examples, readings, np.array([1.0, 0.5, -1.5]), small_split.training)
+def fitted(small_examples: Examples, small_split: Split, readings: Floats, learner: LearnerName) -> LengthModel:
+    return fit_lengths(small_examples, readings, ABILITY, small_split.training, learner=learner)
 
 
 def rows_of(examples: Examples, calls: Calls, readings: Floats, fitted: LengthModel) -> Floats:
@@ -90,8 +104,8 @@ def test_the_high_quantile_covers_what_it_promises(
 
     stage, remaining = fitted.stage_high.predict(rows), fitted.remaining_high.predict(rows)
 
-    assert (np.log1p(calls.stage_tokens) <= stage + stage_shift + 1e-9).mean() > 0.8
-    assert (np.log1p(calls.remaining_tokens) <= remaining + remaining_shift + 1e-9).mean() > 0.8
+    assert (np.log1p(calls.stage_tokens) <= stage + stage_shift + NEAR).mean() > 0.8
+    assert (np.log1p(calls.remaining_tokens) <= remaining + remaining_shift + NEAR).mean() > 0.8
 
 
 def test_lengths_of_an_unknown_application_are_still_better_than_the_mean(
@@ -117,12 +131,12 @@ def test_applications_are_task_sets_counted_from_one(small_examples: Examples) -
 
 
 def test_equal_data_gives_equal_trees(
-    small_examples: Examples, small_split: Split, readings: Floats, fitted: LengthModel
+    small_examples: Examples, small_split: Split, readings: Floats, fitted: LengthModel, learner: LearnerName
 ) -> None:
-    """Training is deterministic."""
-    again = fit_lengths(small_examples, readings, np.array([1.0, 0.5, -1.5]), small_split.training)
+    """Training is deterministic, to the last byte of a graph."""
+    again = fit_lengths(small_examples, readings, ABILITY, small_split.training, learner=learner)
 
-    assert again.remaining.model_to_string() == fitted.remaining.model_to_string()
+    assert tree_graph(again.remaining) == tree_graph(fitted.remaining)
     assert again.shifts.tolist() == fitted.shifts.tolist()
 
 

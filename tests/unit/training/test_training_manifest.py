@@ -43,6 +43,17 @@ def test_equal_manifests_give_equal_bytes() -> None:
     assert encode(manifest()) == encode(manifest())
 
 
+def test_lengths_are_of_boosted_trees_unless_it_says_otherwise() -> None:
+    """The default may be left out; a learner that there is none of is refused."""
+    written = json.loads(encode(manifest()))["training"]
+    without = {name: value for name, value in written.items() if name != "lengths"}
+
+    assert decode(_edited(training=without)) == manifest()
+    assert decode(_edited(training=written | {"lengths": "forest"})).training.lengths == "forest"
+    with pytest.raises(ManifestError, match="lengths"):
+        decode(_edited(training=written | {"lengths": "oracle"}))
+
+
 @pytest.mark.parametrize(("version", "age"), [(FORMAT_VERSION + 1, "a newer"), (FORMAT_VERSION - 1, "an older")])
 def test_another_format_version_is_refused_naming_both(version: int, age: str) -> None:
     """Newer and older alike: the text says which version was found and which is read."""

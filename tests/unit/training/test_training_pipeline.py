@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from chimera_training.bundle import GRAPHS, MANIFEST, Figures, decode
+from chimera_training.bundle import GRAPHS, MANIFEST, TEXT, Figures, decode
 from chimera_training.data import PROMPT_OUTCOMES, WORKFLOW_TRACES, DataError, recorded_folder
 from chimera_training.export import TOLERANCE, ExportError
 from chimera_training.pipeline import SEEDS, steps, train
@@ -72,6 +72,18 @@ def test_training_twice_gives_the_same_bytes(bundle: Path, small_recordings: Pat
 
     for name in (MANIFEST, *GRAPHS):
         assert (tmp_path / "again" / name).read_bytes() == (bundle / name).read_bytes()
+
+
+def test_the_manifest_says_what_fitted_the_lengths(bundle: Path, small_recordings: Path, tmp_path: Path) -> None:
+    """Boosted trees unless a forest is asked for; nothing else of the bundle's contract differs."""
+    forest = train(small_recordings, tmp_path / "forest", held_out_share=0.3, seeds=2, learner="forest")
+
+    boosted = decode((bundle / MANIFEST).read_bytes())
+    assert (boosted.training.lengths, forest.training.lengths) == ("boosted", "forest")
+    assert decode((tmp_path / "forest" / MANIFEST).read_bytes()) == forest
+    assert forest.figures.confidence == boosted.figures.confidence
+    assert forest.files[TEXT] == boosted.files[TEXT]
+    assert all(forest.files[name] != boosted.files[name] for name in GRAPHS if name != TEXT)
 
 
 @pytest.mark.parametrize(("seeds", "share"), [(0, 0.3), (1, 0.0)])
