@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
@@ -13,13 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from chimera_cli.output import refuse, wide_console
+
 if TYPE_CHECKING:
     from chimera_bench.prediction_cost import Case, Cost
-
-USAGE_ERROR = 2
-
-# Characters: a figure cut short to fit a narrow terminal or a log file says less than one on a wrapped line.
-TABLE_WIDTH = 120
 
 BATCHES = [1, 4, 16]  # a request alone, a few at once, the largest batch that the picker makes
 
@@ -52,7 +49,7 @@ def predict(  # noqa: PLR0913 - the options of the command
     try:
         cases, costs = _measure(bundle or [], batch or BATCHES, threads or [1], models=models, bursts=bursts)
     except ModuleNotFoundError as error:
-        _refuse(f"`chimera bench` needs the packages of the extras `router` and `train`: {error.name} is missing")
+        refuse(f"`chimera bench` needs the packages of the extras `router` and `train`: {error.name} is missing")
     if as_json:
         typer.echo(json.dumps(_document(cases, costs), indent=2))
     else:
@@ -82,12 +79,7 @@ def _measure(
             queries = recorded_queries()
             return cases, asyncio.run(measure(cases, queries, bursts=bursts, on_burst=lambda: progress.advance(bar)))
     except (BundleError, DataError) as error:
-        _refuse(str(error))
-
-
-def _refuse(sentence: str) -> NoReturn:
-    typer.echo(sentence, err=True)
-    raise typer.Exit(USAGE_ERROR)
+        refuse(str(error))
 
 
 def _document(cases: "Sequence[Case]", costs: "Sequence[Cost]") -> dict[str, Any]:
@@ -130,8 +122,7 @@ def _by_folder(cases: "Sequence[Case]") -> "list[Case]":
 
 
 def _print(cases: "Sequence[Case]", costs: "Sequence[Cost]") -> None:
-    console = Console(soft_wrap=True)
-    console.width = max(console.width, TABLE_WIDTH)
+    console = wide_console()
     table = _table(
         f"Microseconds a request, {cases[0].models} models",
         *("bundle", "encoder", "batch", "threads", "median", "p99", "times the first"),

