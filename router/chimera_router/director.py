@@ -8,23 +8,21 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from prometheus_client import Histogram
-
 from chimera_router import wire
 from chimera_router.datalayer.datastore import Datastore
 from chimera_router.errors import NoEndpoints
+from chimera_router.exchange import Exchange
 from chimera_router.parsing.openai import ParsedRequest
 from chimera_router.prediction.correction import corrected
-from chimera_router.prediction.port import Judgement, Observation, Predictor, Query
+from chimera_router.prediction.port import Judgement, Predictor, Query
 from chimera_router.protocol import mutations
-from chimera_router.protocol.events import AnswerEnded, AnswerStarted, Choose, Headers, Route
-from chimera_router.scheduling.ledger import Ledger, Ticket
+from chimera_router.protocol.events import Choose, Headers, Route
+from chimera_router.scheduling.ledger import Ledger
 from chimera_router.scheduling.types import (
     Assignment,
     Decision,
     ModelPrediction,
     PoolSnapshot,
-    PredictionSource,
     Rejection,
     SchedulingRequest,
 )
@@ -32,8 +30,6 @@ from chimera_router.settings import PoolSettings
 from chimera_router.telemetry.metrics import Metrics
 from chimera_router.workflow import identity
 from chimera_router.workflow.table import Arrival, Program, ProgramTable
-
-_UNREACHABLE = frozenset((502, 503, 504))  # what a gateway answers for an engine that is not there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +69,7 @@ class Director:
     wall: Callable[[], float]
     tally: Tally = field(default_factory=Tally)
 
-    async def choose(self, asked: Choose) -> "Exchange":
+    async def choose(self, asked: Choose) -> Exchange:
         """Return the exchange that a request begins.
 
         Raises:
@@ -166,7 +162,7 @@ class Director:
 
     def _begin(
         self, pool: ActivePool, decision: Decision, asked: Choose, *, program: Program, query: Query
-    ) -> "Exchange":
+    ) -> Exchange:
         prompt_tokens = asked.request.prompt_tokens
         self.table.assign(
             program,
@@ -176,7 +172,7 @@ class Director:
             request_id=identity.request_id(asked.headers),
         )
         return Exchange(
-            director=self,
+            accounts=self,
             decision=decision,
             program=program,
             predictor=pool.predictor,
@@ -203,86 +199,6 @@ class Director:
         if previous is not None and previous.model == decision.model:
             tally.kept += 1
             metrics.kept.inc()
-
-
-@dataclass(slots=True, kw_only=True)
-class Exchange:
-    """One request on its way: holds its place in the ledger until `close`, which must always be called."""
-
-    director: Director
-    decision: Decision
-    program: Program
-    predictor: Predictor
-    query: Query
-    route: Route
-    ticket: Ticket
-    began: float
-    _complete: bool = False
-    _first_byte: bool = False
-
-    def started(self, answer: AnswerStarted) -> None:
-        """The answer's status is known. One that says nobody is there takes the endpoint out of rotation at once."""
-        self.director.metrics.answers.labels(self.decision.model, f"{answer.status // 100}xx").inc()
-        if answer.status in _UNREACHABLE:
-            self.director.datastore.failed(self.decision.endpoint.address)
-
-    def progressed(self, output_tokens: int) -> None:
-        """So many output tokens have come."""
-        if not self._first_byte:
-            self._first_byte = True
-            self._observe(self.director.metrics.first_byte)
-        self.director.ledger.progress(self.ticket, generated=output_tokens)
-
-    def ended(self, answer: AnswerEnded) -> None:
-        """The answer is complete: what came true corrects the workflow's state and the predictor."""
-        self._complete = True
-        model, metrics, tokens = self.decision.model, self.director.metrics, answer.output_tokens
-        self._observe(metrics.duration)
-        self.director.table.finish(self.program, output_tokens=tokens)
-        if tokens:
-            metrics.output_tokens.labels(model).observe(tokens)
-            metrics.length_ratio.labels(model).observe(tokens / max(1.0, self.decision.prediction.stage_tokens))
-            self._learn(tokens)
-        if answer.usage.prompt_tokens:
-            metrics.prompt_tokens.labels(model).observe(answer.usage.prompt_tokens)
-        metrics.cached_tokens.labels(model).inc(answer.usage.cached_tokens or 0)
-
-    def close(self) -> None:
-        """Release what the request holds, however it ended."""
-        self.director.ledger.close(self.ticket)
-        if not self._complete:
-            self.director.metrics.unfinished.labels(self.decision.model).inc()
-
-    def _learn(self, tokens: int) -> None:
-        observation = self._observation(tokens)
-        self.predictor.observe(observation)
-        if observation.predicted_tokens is not None:
-            after = self.decision.prediction.stage_tokens
-            metrics = self.director.metrics
-            metrics.length_off(observation.model, before=observation.predicted_tokens, after=after, tokens=tokens)
-
-    def _observation(self, tokens: int) -> Observation:
-        return Observation(
-            model=self.decision.model,
-            stage=self.query.stage,
-            output_tokens=tokens,
-            predicted_tokens=_predicted(self.decision, tokens, self.query.max_tokens),
-            fingerprint=self.query.fingerprint,
-            tenant=self.query.tenant,
-            at=self.director.wall(),
-        )
-
-    def _observe(self, histogram: Histogram) -> None:
-        histogram.labels(self.decision.model).observe(self.director.clock() - self.began)
-
-
-def _predicted(decision: Decision, tokens: int, limit: int | None) -> float | None:
-    """Return the tokens that the bundle itself predicted; None where there is nothing to learn about it."""
-    prediction = decision.prediction
-    limited = limit is not None and max(tokens, prediction.stage_tokens) >= limit
-    if limited or decision.source is not PredictionSource.BUNDLE:
-        return None
-    return prediction.stage_tokens / prediction.length_factor
 
 
 def _uncorrected(prediction: ModelPrediction) -> float:

@@ -7,8 +7,9 @@ from directors import FakePredictor, director
 from pools import prediction
 
 from chimera_router import wire
-from chimera_router.director import Director, Exchange
+from chimera_router.director import Director
 from chimera_router.errors import NoEndpoints
+from chimera_router.exchange import Exchange
 from chimera_router.parsing.limits import Limits
 from chimera_router.parsing.openai import Api, parse
 from chimera_router.parsing.usage import Usage

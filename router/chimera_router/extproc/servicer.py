@@ -1,15 +1,19 @@
 """Pump one stream: gRPC in, state machine, gRPC out."""
 
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import grpc
 import structlog
 
-from chimera_router.director import Director, Exchange
+from chimera_router.director import Director
 from chimera_router.errors import ProtocolViolation, RequestError
 from chimera_router.extproc import codec
 from chimera_router.protocol import events
 from chimera_router.protocol.stream import StreamMachine
+
+if TYPE_CHECKING:
+    from chimera_router.exchange import Exchange
 
 SERVICE = "envoy.service.ext_proc.v3.ExternalProcessor"
 
