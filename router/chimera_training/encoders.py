@@ -116,7 +116,9 @@ def lessons(examples: Examples, training: Mask) -> "Lessons":
     )
 
 
-def _fit_transformer(choice: EncoderChoice, examples: Examples, training: Mask, on_batch: Progress) -> Encoder:
+def _fit_transformer(
+    choice: EncoderChoice, examples: Examples, training: Mask, on_batch: Progress
+) -> "TransformerEncoder":
     from chimera_training.finetune import Schedule, fine_tune  # noqa: PLC0415 - torch comes with it
 
     encoder = choice.frozen or _load(choice)

@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from chimera_training.features import Floats
+from chimera_training.features import Floats, on_grid
 
 Integers = NDArray[np.int64]
 _Numbers = TypeVar("_Numbers", float, Floats)
@@ -50,11 +50,36 @@ class Encodings:
         levels = self.levels[application, stage.clip(max=STAGES - 1)]
         return np.column_stack([application != UNKNOWN, levels, self.effects[application, model]])
 
-    def rows_of_all(self, application: Integers, stage: Integers) -> Floats:
-        """Return such rows for n requests with every model: all models of the first request, then of the second."""
-        models = self.effects.shape[1]
-        repeated = np.repeat(application, models), np.repeat(stage, models)
-        return self.rows(*repeated, np.tile(np.arange(models), len(application)))
+
+class PoolRows:
+    """Rows of the length trees for every model of a pool; what does not change with the request is laid out once.
+
+    Args:
+        traits: (models, 3), `TRAIT_FEATURES`.
+        encodings: Of these models.
+    """
+
+    def __init__(self, traits: Floats, encodings: Encodings) -> None:
+        applications, models = len(encodings.levels), len(traits)
+        places = np.indices((applications, STAGES, models)).reshape(3, -1)
+        known = np.hstack([traits[places[2]], encodings.rows(*places)])
+        self._known = on_grid(known).reshape(applications, STAGES, models, -1)
+
+    def rows(self, requests: Floats, readings: Floats, application: Integers, stage: Integers) -> NDArray[np.float32]:
+        """Return the input of the trees for n requests: all models of the first request, then of the second.
+
+        Args:
+            requests: (n, `REQUEST_FEATURES`).
+            readings: (n, `length_columns`).
+            application: (n,).
+            stage: (n,).
+        """
+        known = self._known[application, stage.clip(max=STAGES - 1)]
+        asked = on_grid(np.hstack([requests, readings]))
+        rows = np.empty((*known.shape[:2], asked.shape[1] + known.shape[2]), dtype=np.float32)
+        rows[:, :, : asked.shape[1]] = asked[:, None]
+        rows[:, :, asked.shape[1] :] = known
+        return rows.reshape(-1, rows.shape[2])
 
 
 def fit_encodings(

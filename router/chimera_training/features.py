@@ -163,23 +163,10 @@ def length_rows(requests: Floats, readings: Floats, traits: Floats, applications
     Returns:
         (n, features), on the grid.
     """
-    rows: NDArray[np.float64] = np.round(np.hstack([requests, readings, traits, applications]) * GRID) / GRID
-    return rows.astype(np.float32)
+    return on_grid(np.hstack([requests, readings, traits, applications]))
 
 
-def length_rows_of_all(requests: Floats, readings: Floats, traits: Floats, applications: Floats) -> NDArray[np.float32]:
-    """Return such a row for every request with every model: all models of the first request, then of the second.
-
-    Args:
-        requests: (requests, `REQUEST_FEATURES`).
-        readings: (requests, `length_columns`).
-        traits: (models, 3).
-        applications: (requests * models, `APPLICATION_FEATURES`), in the order of the rows.
-    """
-    models, count = len(traits), len(requests)
-    return length_rows(
-        np.repeat(requests, models, axis=0),
-        np.repeat(readings, models, axis=0),
-        np.tile(traits, (count, 1)),
-        applications,
-    )
+def on_grid(values: Floats) -> NDArray[np.float32]:
+    """Return values rounded to the grid, on which single precision is exact."""
+    rounded: NDArray[np.float32] = (np.round(values * GRID) / GRID).astype(np.float32)
+    return rounded

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from chimera_training.encoder import Encoder, Part
+from chimera_training.encoder import Part, VectorEncoder, times
 from chimera_training.examples import Integers
 from chimera_training.features import Floats
 from chimera_training.surface import SURFACE_FEATURES, SURFACE_INPUT, surface
@@ -45,15 +45,24 @@ class SurfaceEncoder:
         """False: there are no matrices to round."""
         return False
 
+    @property
+    def width(self) -> int:
+        """Number of counts."""
+        return len(SURFACE_FEATURES)
+
     def encode(self, texts: Sequence[str]) -> Floats:
         """Return the vectors, dense."""
         return surface(texts).astype(np.float64)
+
+    def products(self, weights: Floats, prefix: str, *, int8: bool = False) -> Part:
+        """Return the input times the weights."""
+        return times(self.part(prefix, int8=int8), weights, prefix)
 
     def part(self, prefix: str, *, int8: bool = False) -> Part:  # noqa: ARG002 - the same either way
         """Return the input under its own name."""
         vector = f"{prefix}vector"
         given = helper.make_tensor_value_info(SURFACE_INPUT, TensorProto.FLOAT, ["n", len(SURFACE_FEATURES)])
-        return Part(inputs=(given,), nodes=(helper.make_node("Identity", [SURFACE_INPUT], [vector]),), vector=vector)
+        return Part(inputs=(given,), nodes=(helper.make_node("Identity", [SURFACE_INPUT], [vector]),), output=vector)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,7 +77,7 @@ class KernelEncoder:
         whitening: (landmarks, landmarks).
     """
 
-    base: Encoder
+    base: VectorEncoder
     mean: Floats
     scale: Floats
     landmarks: Floats
@@ -89,23 +98,29 @@ class KernelEncoder:
         """Whether the other encoder gets weights in 8 bits."""
         return self.base.int8
 
+    @property
+    def width(self) -> int:
+        """Number of landmarks."""
+        return len(self.whitening)
+
     def encode(self, texts: Sequence[str]) -> Floats:
         """Return the vectors, dense."""
         nearness: Floats = kernel(_placed(self.base.encode(texts), self.mean, self.scale), self.landmarks)
         return nearness @ self.whitening
 
-    def part(self, prefix: str, *, int8: bool) -> Part:
-        """Return the other encoder's nodes and those of the kernel."""
+    def products(self, weights: Floats, prefix: str, *, int8: bool) -> Part:
+        """Return the other encoder's nodes and those of the kernel; the whitening goes into the weights."""
+        return times(self._nearness(prefix, int8=int8), self.whitening @ weights, prefix)
+
+    def _nearness(self, prefix: str, *, int8: bool) -> Part:
         base = self.base.part(f"{prefix}base_", int8=int8)
-        names = ("mean", "scale", "low", "high", "landmarks", "sizes", "minus_two", "sharpness", "whitening")
-        mean, scale, low, high, landmarks, sizes, minus_two, sharpness, whitening = (f"{prefix}{n}" for n in names)
-        steps = ("shifted", "scaled", "point", "size", "inner", "cross", "sum", "distance", "damped", "near", "vector")
-        shifted, scaled, point, size, inner, cross, total, distance, damped, near, vector = (
-            f"{prefix}{n}" for n in steps
-        )
+        names = ("mean", "scale", "low", "high", "landmarks", "sizes", "minus_two", "sharpness")
+        mean, scale, low, high, landmarks, sizes, minus_two, sharpness = (f"{prefix}{n}" for n in names)
+        steps = ("shifted", "scaled", "point", "size", "inner", "cross", "sum", "distance", "damped", "near")
+        shifted, scaled, point, size, inner, cross, total, distance, damped, near = (f"{prefix}{n}" for n in steps)
         nodes = (
             *base.nodes,
-            helper.make_node("Sub", [base.vector, mean], [shifted]),
+            helper.make_node("Sub", [base.output, mean], [shifted]),
             helper.make_node("Div", [shifted, scale], [scaled]),
             helper.make_node("Clip", [scaled, low, high], [point]),
             helper.make_node("ReduceSumSquare", [point], [size], keepdims=1, axes=[1]),
@@ -115,7 +130,6 @@ class KernelEncoder:
             helper.make_node("Add", [total, size], [distance]),
             helper.make_node("Mul", [distance, sharpness], [damped]),
             helper.make_node("Exp", [damped], [near]),
-            helper.make_node("MatMul", [near, whitening], [vector]),
         )
         bound = LIMIT / np.sqrt(len(self.mean))
         constants = {
@@ -127,13 +141,14 @@ class KernelEncoder:
             sizes: (self.landmarks**2).sum(axis=1),
             minus_two: np.array(-2.0),
             sharpness: np.array(-SHARPNESS),
-            whitening: self.whitening,
         }
         weights = tuple(numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items())
-        return Part(inputs=base.inputs, nodes=nodes, weights=(*base.weights, *weights), vector=vector)
+        return Part(inputs=base.inputs, nodes=nodes, weights=(*base.weights, *weights), output=near)
 
 
-def fit_kernel(base: Encoder, texts: Sequence[str], kinds: Integers, *, landmarks: int, seed: int = 0) -> KernelEncoder:
+def fit_kernel(
+    base: VectorEncoder, texts: Sequence[str], kinds: Integers, *, landmarks: int, seed: int = 0
+) -> KernelEncoder:
     """Choose landmarks among training texts.
 
     Args:

@@ -34,11 +34,10 @@ TRANSFORMED_TEXTS = 500
 def text_graph(encoder: Encoder, heads: TextHeads, *, int8: bool = False) -> ModelProto:
     """Return the graph from a text to what the heads read in it."""
     readings = heads.weights.shape[1]
-    constants = {"weights": heads.weights, "bias": heads.bias}
-    part = encoder.part("encoder_", int8=int8)
+    part = encoder.products(heads.weights, "encoder_", int8=int8)
     nodes = [
         *part.nodes,
-        helper.make_node("Gemm", [part.vector, "weights", "bias"], ["read"]),
+        helper.make_node("Add", [part.output, "bias"], ["read"]),
         helper.make_node("Split", ["read", "parts"], ["domain_logits", "difficulty"], axis=1),
         helper.make_node("Softmax", ["domain_logits"], ["domains"], axis=1),
         helper.make_node("Concat", ["domains", "difficulty"], [READINGS_OUTPUT], axis=1),
@@ -50,7 +49,7 @@ def text_graph(encoder: Encoder, heads: TextHeads, *, int8: bool = False) -> Mod
         [helper.make_tensor_value_info(READINGS_OUTPUT, TensorProto.FLOAT, ["n", readings])],
         [
             *part.weights,
-            *(numpy_helper.from_array(values.astype(np.float32), name) for name, values in constants.items()),
+            numpy_helper.from_array(heads.bias.astype(np.float32), "bias"),
             numpy_helper.from_array(np.array([readings - 1, 1], dtype=np.int64), "parts"),
         ],
     )

@@ -52,6 +52,11 @@ class TfidfEncoder:
         """False: a look-up has no matrices to round."""
         return False
 
+    @property
+    def width(self) -> int:
+        """Number of terms."""
+        return len(self.rarity)
+
     def encode(self, texts: Sequence[str]) -> Any:
         """Return the vectors, sparse."""
         counts = self.vectorizer.transform(texts).astype(np.float64)
@@ -61,16 +66,16 @@ class TfidfEncoder:
         lengths[lengths == 0] = 1.0
         return sparse.csr_array(sparse.diags_array(1 / lengths) @ weighted)
 
-    def part(self, prefix: str, *, int8: bool = False) -> Part:  # noqa: ARG002 - the same either way
-        """Return tokenizer, TF-IDF and normalisation.
+    def products(self, weights: Floats, prefix: str, *, int8: bool = False) -> Part:  # noqa: ARG002 - the same either way
+        """Return tokenizer, TF-IDF and products, which are divided by the text's length: there are fewer than terms.
 
         Built here because skl2onnx loses pairs of words (9 texts in 5,000 differ) and puts log(1 + n) for 1 + log(n).
         """
-        words, flat, counts, one, more, logs, rarity, weighted, norm, least, length, vector = (
+        words, flat, counts, one, more, logs, rarity, weighted, norm, least, length, terms, sums, output = (
             f"{prefix}{name}"
             for name in (
                 *("words", "flat", "counts", "one", "more", "logs"),
-                *("rarity", "weighted", "norm", "least", "length", "vector"),
+                *("rarity", "weighted", "norm", "least", "length", "terms", "sums", "products"),
             )
         )
         nodes = (
@@ -84,11 +89,13 @@ class TfidfEncoder:
             helper.make_node("ReduceL2", [weighted], [norm], keepdims=1, axes=[1]),
             helper.make_node("Constant", [], [least], value_float=1e-12),  # length of a text without known terms
             helper.make_node("Max", [norm, least], [length]),
-            helper.make_node("Div", [weighted, length], [vector]),
+            helper.make_node("MatMul", [weighted, terms], [sums]),
+            helper.make_node("Div", [sums, length], [output]),
         )
         text = helper.make_tensor_value_info(TEXT_INPUT, TensorProto.STRING, ["n", 1])
-        weights = (numpy_helper.from_array(self.rarity.astype(np.float32), rarity),)
-        return Part(inputs=(text,), nodes=nodes, weights=weights, vector=vector)
+        constants = {rarity: self.rarity, terms: weights}
+        tensors = tuple(numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items())
+        return Part(inputs=(text,), nodes=nodes, weights=tensors, output=output)
 
 
 def fit_tfidf(texts: Sequence[str], kinds: Integers | None = None) -> TfidfEncoder:

@@ -3,6 +3,7 @@
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper
 
@@ -19,8 +20,9 @@ def run(encoder: Encoder, texts: list[str]) -> Any:
 
 @lru_cache
 def _session(encoder: Encoder) -> Any:
-    width, part = encoder.encode(["x"]).shape[1], encoder.part("encoder_", int8=False)
-    vector = helper.make_tensor_value_info(part.vector, TensorProto.FLOAT, ["n", width])
+    width = encoder.width
+    part = encoder.products(np.eye(width), "encoder_", int8=False)
+    vector = helper.make_tensor_value_info(part.output, TensorProto.FLOAT, ["n", width])
     graph = helper.make_graph(part.nodes, "encoder", part.inputs, [vector], part.weights)
     opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=8)

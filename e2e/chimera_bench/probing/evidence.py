@@ -9,12 +9,11 @@ from chimera_bench.probing.log import Answer
 from chimera_router.prediction.batching import LARGEST_BATCH
 from chimera_router.prediction.onnx import Graphs
 from chimera_training.bundle import Manifest, TrainedModel
-from chimera_training.encodings import UNKNOWN
+from chimera_training.encodings import UNKNOWN, PoolRows
 from chimera_training.examples import Integers, Outcomes
 from chimera_training.features import (
     Floats,
     length_columns,
-    length_rows_of_all,
     message_measures,
     normalise,
     request_rows,
@@ -50,12 +49,9 @@ class Evidence:
             models: Entries of the manifest, or such as may become entries.
         """
         nowhere = np.full(len(self.requests), UNKNOWN)
-        encoded = manifest.encodings(np.array([model.effects for model in models]))
-        rows = length_rows_of_all(
-            self.requests,
-            self.readings[:, length_columns(manifest.readings)],
-            np.array([model.traits() for model in models]),
-            encoded.rows_of_all(nowhere, np.zeros_like(nowhere)),
+        encodings = manifest.encodings(np.array([model.effects for model in models]))
+        rows = PoolRows(np.array([model.traits() for model in models]), encodings).rows(
+            self.requests, self.readings[:, length_columns(manifest.readings)], nowhere, np.zeros_like(nowhere)
         )
         tokens: Floats = graphs.lengths(rows, np.repeat(nowhere, len(models)))[0].reshape(len(self.readings), -1)
         return tokens

@@ -17,11 +17,10 @@ from chimera_router.prediction.matching import stand
 from chimera_router.prediction.onnx import Graphs
 from chimera_router.prediction.port import Judgement, Observation, Predictor, Query
 from chimera_router.scheduling.types import KnownAs, Model, ModelPrediction, Predictions, PredictionSource
-from chimera_training.encodings import MEASURED, UNKNOWN
+from chimera_training.encodings import MEASURED, UNKNOWN, PoolRows
 from chimera_training.features import (
     Floats,
     length_columns,
-    length_rows_of_all,
     message_measures,
     normalise,
     request_rows,
@@ -127,11 +126,11 @@ class _Answers:
         self._stands = np.array([each is not None for each in stands])
         self._heads = np.column_stack([np.zeros(len(readings)) if each is None else each.head for each in stands])
         self._priors = np.array([prior_confidence(model) for model in models])
-        self._traits = np.array([_AVERAGE if each is None else each.traits for each in stands])
+        traits = np.array([_AVERAGE if each is None else each.traits for each in stands])
         self._applications = {each.name: number for number, each in enumerate(bundle.manifest.applications)}
         nothing = np.zeros(len(self._applications) * len(MEASURED))
         effects = np.array([nothing if each is None else each.effects for each in stands])
-        self._encodings = bundle.manifest.encodings(effects)
+        self._rows = PoolRows(traits, bundle.manifest.encodings(effects))
 
     def batch(self, queries: Sequence[Query]) -> list[Predictions]:
         texts = [normalise(query.text) for query in queries]
@@ -159,8 +158,8 @@ class _Answers:
 
     def _lengths(self, queries: Sequence[Query], readings: Floats, requests: Floats) -> Floats:
         application = np.array([self._applications.get(query.application, UNKNOWN) for query in queries])
-        encoded = self._encodings.rows_of_all(application, np.array([query.stage for query in queries]))
-        rows = length_rows_of_all(requests, readings[:, self._length_columns], self._traits, encoded)
+        stage = np.array([query.stage for query in queries])
+        rows = self._rows.rows(requests, readings[:, self._length_columns], application, stage)
         return self._graphs.lengths(rows, np.repeat(application, len(self._names)))
 
     def _predictions(

@@ -8,14 +8,15 @@ from recordings import workflow_rows
 
 from chimera_training.bundle import ManifestError, decode, encode
 from chimera_training.calibration import calibration_error, conformal_shift
+from chimera_training.encodings import MEASURED, STAGES, Encodings, PoolRows
 from chimera_training.features import (
+    APPLICATION_FEATURES,
     GRID,
     HEAD_CHARACTERS,
     LARGEST_NUMBER,
     NO_NUMBER,
     REQUEST_FEATURES,
     TAIL_CHARACTERS,
-    length_rows_of_all,
     message_measures,
     normalise,
     request_rows,
@@ -73,11 +74,13 @@ def test_rows_are_finite_and_on_the_grid(known: list[tuple[int, ...]], traits: l
     """Any counts and traits: one row for each pair, exact in single precision."""
     messages = np.tile(message_measures(""), (len(known), 1))
     requests = request_rows(np.array(known, dtype=np.float64), np.zeros((len(known), 3)), messages)
-    applications = np.zeros((len(known) * len(traits), 1))
+    encodings = Encodings(np.zeros((1, STAGES, len(MEASURED))), np.zeros((1, len(traits), len(MEASURED))))
+    nothing = np.zeros(len(known), dtype=np.int64)
 
-    rows = length_rows_of_all(requests, np.zeros((len(known), 2)), np.array(traits), applications)
+    rows = PoolRows(np.array(traits), encodings).rows(requests, np.zeros((len(known), 2)), nothing, nothing)
 
-    assert rows.shape == (len(known) * len(traits), len(REQUEST_FEATURES) + 2 + 3 + 1)
+    columns = len(REQUEST_FEATURES) + 2 + 3 + len(APPLICATION_FEATURES)
+    assert rows.shape == (len(known) * len(traits), columns)
     assert np.isfinite(rows).all()
     small = np.abs(rows) < 2**13
     assert (rows[small].astype(np.float64) * GRID % 1 == 0).all()

@@ -1,8 +1,16 @@
 import numpy as np
 import pytest
 
-from chimera_training.encodings import APPLICATION_SHRINKAGE, MEASURED, STAGES, UNKNOWN, Encodings, fit_encodings
-from chimera_training.features import APPLICATION_FEATURES, Floats
+from chimera_training.encodings import (
+    APPLICATION_SHRINKAGE,
+    MEASURED,
+    STAGES,
+    UNKNOWN,
+    Encodings,
+    PoolRows,
+    fit_encodings,
+)
+from chimera_training.features import APPLICATION_FEATURES, Floats, length_rows
 
 COPIES = 2000  # of every call: so many that shrinkage is nothing
 
@@ -60,11 +68,27 @@ def test_a_stage_beyond_the_last_has_the_levels_of_the_last() -> None:
 
 
 def test_rows_have_the_columns_that_the_features_name() -> None:
-    """Whether the application is known, levels, effects; all models of a request side by side."""
+    """Whether the application is known, levels, effects."""
     found = fitted(np.array([1.0, 3.0]), [1, 2], [0, 0], [0, 1], copies=50)
 
-    rows = found.rows_of_all(np.array([UNKNOWN, 2]), np.array([0, 1]))
+    rows = found.rows(np.array([UNKNOWN, 2]), np.array([0, 1]), np.array([0, 1]))
 
-    assert rows.shape == (4, len(APPLICATION_FEATURES))
-    assert rows[:, 0].tolist() == [0, 0, 1, 1]
-    assert rows[3].tolist() == found.rows(np.array([2]), np.array([1]), np.array([1]))[0].tolist()
+    assert rows.shape == (2, len(APPLICATION_FEATURES))
+    assert rows[:, 0].tolist() == [0, 1]
+
+
+def test_every_request_meets_every_model_requests_first() -> None:
+    """Row i * m + j is request i with model j, as training lays out the row of that call alone."""
+    found = fitted(np.array([1.0, 3.0]), [1, 2], [0, 0], [0, 1], copies=50)
+    requests, readings = np.array([[0.1], [2.0]]), np.array([[5.0], [1 / 3]])
+    traits = np.array([[0.7, 0.0, 1.0], [0.2, 9.0, -1.0]])
+    application, stage = np.array([UNKNOWN, 2]), np.array([900, 1])
+
+    rows = PoolRows(traits, found).rows(requests, readings, application, stage)
+
+    for row, (request, model) in zip(rows, [(0, 0), (0, 1), (1, 0), (1, 1)], strict=True):
+        one = slice(request, request + 1)
+        alone = length_rows(
+            requests[one], readings[one], traits[[model]], found.rows(application[one], stage[one], np.array([model]))
+        )
+        assert row.tolist() == alone[0].tolist()

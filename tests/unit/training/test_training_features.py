@@ -16,7 +16,6 @@ from chimera_training.features import (
     length_columns,
     length_features,
     length_rows,
-    length_rows_of_all,
     message_measures,
     normalise,
     reading_names,
@@ -121,16 +120,6 @@ def test_lengths_take_the_readings_that_they_know() -> None:
     assert length_columns(plain) == [0, 1, 2]
     assert length_columns(more) == [0, 2, 3]
     assert length_features(more) == length_features(plain)
-
-
-def test_every_request_meets_every_model_requests_first() -> None:
-    """Row i * m + j is request i with model j."""
-    requests = np.array([[1.0], [2.0]])
-    traits = np.array([[10.0], [20.0], [30.0]])
-
-    rows = length_rows_of_all(requests, np.array([[5.0], [6.0]]), traits, np.arange(6.0)[:, None])
-
-    assert rows.tolist() == [[1, 5, 10, 0], [1, 5, 20, 1], [1, 5, 30, 2], [2, 6, 10, 3], [2, 6, 20, 4], [2, 6, 30, 5]]
 
 
 def test_values_lie_on_the_grid() -> None:

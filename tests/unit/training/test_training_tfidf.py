@@ -78,4 +78,4 @@ def test_words_and_pairs_of_words_are_known(encoder: TfidfEncoder) -> None:
 
 def test_the_graph_asks_for_no_locale(encoder: TfidfEncoder) -> None:
     """A string normaliser would need en_US.UTF-8, which slim images lack."""
-    assert "StringNormalizer" not in {node.op_type for node in encoder.part("").nodes}
+    assert "StringNormalizer" not in {node.op_type for node in encoder.products(np.eye(encoder.width), "").nodes}
