@@ -53,7 +53,6 @@ def test_stream_that_may_have_waited_is_measured_from_its_first_tokens() -> None
 
 def test_answer_in_one_piece_that_may_have_waited_is_measured_by_what_all_made() -> None:
     """Two slots that made 400 tokens in 40 s took 200 steps; the one whose end is the moment counts by half."""
-
     meters = Meters()
     first, second, third = opened(meters, 0.0), opened(meters, 0.0), opened(meters, 0.0)
     left(first, 100, 10.0)
