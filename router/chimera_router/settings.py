@@ -12,6 +12,7 @@ from chimera_router.protocol.catalog import Catalog
 from chimera_router.scheduling import policies
 from chimera_router.scheduling.orders import DEFAULT_AGING_RATE, RemainingFirst
 from chimera_router.scheduling.scheduler import Scheduler
+from chimera_router.scheduling.steering import Target
 from chimera_router.scheduling.types import Coefficients, Descriptor, Model
 
 _MILLI, _MICRO = 1e-3, 1e-6
@@ -27,7 +28,11 @@ class BundleSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolSettings:
-    """One pool, as configured. Swapped whole or not at all."""
+    """One pool, as configured. Swapped whole or not at all.
+
+    Attributes:
+        target: What the scheduler's price is steered to hold; None leaves it alone.
+    """
 
     models: dict[str, Model]
     catalog: Catalog
@@ -35,6 +40,7 @@ class PoolSettings:
     limits: Limits
     bundle: BundleSource
     endpoints_file: Path
+    target: Target | None = None
 
 
 def load(path: Path) -> PoolSettings:

@@ -57,6 +57,11 @@ class Datastore:
         was_ready, known.ready, known.metrics = known.ready, False, None
         return was_ready
 
+    def metrics(self, address: str) -> EngineMetrics | None:
+        """Return what an engine last said of itself; None where that is not known."""
+        known = self._known.get(address)
+        return known.metrics if known is not None else None
+
     def snapshot(self, models: Mapping[str, Model]) -> PoolSnapshot:
         """Return the pool at this moment, endpoints of models that left the pool left out."""
         of = self._ledger.of

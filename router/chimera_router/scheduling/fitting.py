@@ -123,30 +123,45 @@ class StepTimeFit:
 
 
 class Fits:
-    """The fits of a pool's models, by name; one whose configured coefficients change begins anew."""
+    """The fits of the pool's models, by name; one whose configured coefficients change begins anew."""
 
     def __init__(self) -> None:
         self._by_model: dict[str, StepTimeFit] = {}
+        self._asked: Mapping[str, Model] | None = None
+        self._answer: Mapping[str, Model] = {}
 
     def __iter__(self) -> Iterator[tuple[str, Coefficients]]:
         """Yield model and coefficients."""
-        for name, fit in self._by_model.items():
-            yield name, fit.coefficients
+        for name, model in self._answer.items():
+            yield name, model.coefficients
 
-    def of(self, model: Model) -> StepTimeFit:
-        """Return a model's fit."""
+    def fitted(self, models: Mapping[str, Model]) -> Mapping[str, Model]:
+        """Return the models as configured with the coefficients that hold now: one mapping until something changes."""
+        if self._asked is not models:
+            self._asked, self._answer = models, {name: self._refitted(model) for name, model in models.items()}
+        return self._answer
+
+    def observe(self, model: Model, passage: Passage) -> tuple[float, float] | None:
+        """Learn from a passage at one of a model's endpoints.
+
+        Returns:
+            The seconds that it should have taken, as configured and as fitted before; None where nothing is learned:
+            the passage is implausible, or the model has been configured anew since.
+        """
+        fit = self._by_model.get(model.name)
+        if fit is None or fit.configured != model.coefficients:
+            return None
+        expected = passage.expected(fit.configured), passage.expected(fit.coefficients)
+        if not fit.observe(passage):
+            return None
+        self._asked = None
+        return expected
+
+    def _refitted(self, model: Model) -> Model:
         fit = self._by_model.get(model.name)
         if fit is None or fit.configured != model.coefficients:
             fit = self._by_model[model.name] = StepTimeFit(model.coefficients)
-        return fit
-
-    def fitted(self, models: Mapping[str, Model]) -> dict[str, Model]:
-        """Return the models with the coefficients that hold now."""
-        return {name: self._refitted(model) for name, model in models.items()}
-
-    def _refitted(self, model: Model) -> Model:
-        coefficients = self.of(model).coefficients
-        return model if coefficients is model.coefficients else replace(model, coefficients=coefficients)
+        return model if fit.coefficients is fit.configured else replace(model, coefficients=fit.coefficients)
 
 
 def _terms(passage: Passage, coefficients: Coefficients) -> tuple[float, float, float]:

@@ -104,6 +104,7 @@ class Passing:
     """One request under way.
 
     Attributes:
+        sequences: Answers that it asked for, which run side by side.
         uncached: Its prompt tokens that the engine has to compute; 0 once they are counted.
         begun: Reading when it was sent.
         admitted: Whether it found room then.
@@ -111,6 +112,7 @@ class Passing:
     """
 
     meter: Meter
+    sequences: int
     uncached: float
     begun: Reading
     admitted: bool
@@ -128,6 +130,8 @@ class Passing:
         self.meter.made += tokens / 2
         end = self.meter.read(metrics, now)
         self.meter.made += tokens / 2
+        if self.sequences > 1 or tokens < SHORTEST:
+            return None
         if self.admitted and end.queued == self.begun.queued:
             return self.begun.passage(end, tokens)
         if self.started is not None and self.started[1] <= tokens / 2:
@@ -138,7 +142,7 @@ class Passing:
         """It has left the engine, however it ended."""
         self.meter.read(metrics, now)
         self.compute()
-        self.meter.own -= 1
+        self.meter.own -= self.sequences
 
     def compute(self) -> None:
         """Its prompt is being computed, or has been."""
@@ -152,7 +156,16 @@ class Meters:
     def __init__(self) -> None:
         self._by_address: dict[str, Meter] = {}
 
-    def open(self, address: str, *, slots: int, uncached: float, metrics: EngineMetrics | None, now: float) -> Passing:
+    def open(  # noqa: PLR0913 - what there is to know of a request on an endpoint
+        self,
+        address: str,
+        *,
+        slots: int,
+        uncached: float,
+        metrics: EngineMetrics | None,
+        now: float,
+        sequences: int = 1,
+    ) -> Passing:
         """Add a request that is about to be sent; `Passing.closed` must be called once.
 
         Args:
@@ -161,11 +174,13 @@ class Meters:
             uncached: Prompt tokens that it has to compute.
             metrics: What it last said of itself.
             now: Seconds on the clock that stamped them.
+            sequences: Answers that it asks for.
         """
         meter = self._by_address.setdefault(address, Meter(slots, now, running=slots))
         meter.slots = slots
-        passing = Passing(meter, uncached, meter.read(metrics, now), admitted=meter.has_room(metrics))
+        begun = meter.read(metrics, now)
+        passing = Passing(meter, sequences, uncached, begun, admitted=meter.has_room(metrics))
         if passing.admitted:
             passing.compute()
-        meter.own += 1
+        meter.own += sequences
         return passing

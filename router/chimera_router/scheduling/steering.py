@@ -11,7 +11,7 @@ from typing import Protocol
 
 from chimera_router.scheduling.policies import DEFAULT_PRICE, Marginal
 from chimera_router.scheduling.scheduler import Scheduler
-from chimera_router.scheduling.types import Decision, Verdict
+from chimera_router.scheduling.types import Decision, Reason, Verdict
 
 WINDOW = 30.0
 """Seconds over which observations are forgotten by a factor e: long enough for a mean, short beside a day's changes."""
@@ -27,12 +27,21 @@ LOWEST, HIGHEST = 1e-6, 1e2
 """Confidence per second: from a point for hours to all of it for 10 ms."""
 
 _ANSWERS = 8.0  # times an answer takes that a window spans, so that their delay is small beside it
+_PRICED = frozenset((Reason.POLICY, Reason.WORKFLOW))  # where a price has had a say, now or at an earlier stage
 _SPAN = 0.1  # confidence that counts as a miss of 1
 _SENSITIVE = 0.2  # share of decisions that a move of the price has to change for it to go at full speed
 
 
 class Target(Protocol):
     """What is held."""
+
+    @property
+    def name(self) -> str:
+        """What it is a mean of, with its unit."""
+
+    @property
+    def value(self) -> float:
+        """The mean to hold."""
 
     @property
     def window(self) -> float:
@@ -54,6 +63,12 @@ class LatencyTarget:
     """
 
     seconds: float
+    name: str = "latency_seconds"
+
+    @property
+    def value(self) -> float:
+        """The seconds."""
+        return self.seconds
 
     @property
     def window(self) -> float:
@@ -78,7 +93,13 @@ class ScoreTarget:
     """
 
     share: float
+    name: str = "score"
     window: float = WINDOW
+
+    @property
+    def value(self) -> float:
+        """The share."""
+        return self.share
 
     def reading(self, *, latency: float | None, confidence: float | None) -> float | None:  # noqa: ARG002 - the targets' interface
         """Return the confidence."""
@@ -143,7 +164,7 @@ class PriceSteer:
             return
         self._advance(now)
         self._observed.add(value)
-        if decision is not None:
+        if decision is not None and decision.reason is Reason.POLICY:
             self._cheaper.add(any(verdict.verdict is Verdict.TOO_DEAR for verdict in decision.verdicts))
             self._dearer.add(_has_faster(decision))
 
@@ -151,6 +172,11 @@ class PriceSteer:
     def price(self) -> float:
         """Confidence per second."""
         return math.exp(self._log)
+
+    @property
+    def mean(self) -> float:
+        """What the target reads, of late; NaN before there was anything."""
+        return self._observed.value if self._observed.weight else math.nan
 
     def _advance(self, now: float) -> None:
         """Move on to the moment of the next observation; a pause counts for little."""
@@ -182,6 +208,13 @@ class Steering:
         if self.steer is None or self.steer.target != target:
             self.steer = PriceSteer(target, start=scheduler.policy.price, now=now)
         return replace(scheduler, policy=replace(scheduler.policy, price=self.steer.price))
+
+    def observe(
+        self, *, latency: float | None = None, confidence: float | None = None, now: float, decision: Decision
+    ) -> None:
+        """Take an observation into account, where a price is steered; see `PriceSteer.observe`."""
+        if self.steer is not None and decision.reason in _PRICED:
+            self.steer.observe(latency=latency, confidence=confidence, now=now, decision=decision)
 
 
 def _has_faster(decision: Decision) -> bool:
