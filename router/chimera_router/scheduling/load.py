@@ -1,10 +1,9 @@
 """What one picker has in flight on one endpoint, added up: the sums that an estimate needs."""
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
-from typing import NamedTuple
 
 
 @dataclass(frozen=True)  # without slots: it keeps the sums it was once asked for
@@ -40,7 +39,8 @@ class Queue:
         return (0.0, *accumulate(self.tokens))
 
 
-class Load(NamedTuple):  # made anew at every change, and a tuple is made in a quarter of a frozen dataclass's time
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
     """This picker's requests on an endpoint.
 
     Attributes:
@@ -53,7 +53,7 @@ class Load(NamedTuple):  # made anew at every change, and a tuple is made in a q
     requests: int = 0
     tokens: float = 0.0
     context: int = 0
-    queue: Queue = Queue()
+    queue: Queue = field(default_factory=Queue)
 
 
 IDLE = Load()
