@@ -39,7 +39,9 @@ def occupancy(state: EndpointState) -> int:
     if metrics is None:
         return own
     seen = metrics.running + metrics.waiting
-    return max(own, seen)
+    if seen > own:
+        return seen
+    return own
 
 
 def estimate(state: EndpointState, demand: Demand) -> float:
