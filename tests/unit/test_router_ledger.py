@@ -24,7 +24,7 @@ def test_ledger_counts_a_request_from_open_to_close() -> None:
     held = ledger.of(HOME.address)
     ledger.close(ticket)
 
-    assert held == Load(requests=1, tokens=100.0, context=30, queue=Queue(((100, 1),), (100.0,)))
+    assert held == Load(requests=1, tokens=100.0, context=30, queue=Queue((100,), (100.0,)))
     assert ledger.of(HOME.address) is IDLE
 
 
@@ -65,13 +65,13 @@ def test_ledger_release_twice_changes_nothing() -> None:
 def test_ledger_queues_by_rank_then_arrival() -> None:
     """The queue lists the shorter workflow first, and of two alike the one that came first."""
     ledger = Ledger()
-    for tokens in (300.0, 100.0, 300.0):
-        ledger.open(decision(tokens), prompt_tokens=1)
+    first, *_ = [ledger.open(decision(tokens), prompt_tokens=1) for tokens in (300.0, 100.0, 300.4)]
 
-    queue = ledger.of(HOME.address).queue
+    whole = ledger.of(HOME.address).queue
+    ledger.progress(first, generated=1)
 
-    assert queue.places == ((100, 2), (300, 1), (300, 3))
-    assert queue.tokens == (100.0, 300.0, 300.0)
+    assert whole == Queue((100, 300, 300), (100.0, 300.0, 300.4))
+    assert ledger.of(HOME.address).queue == Queue((100, 300), (100.0, 300.4))
 
 
 def test_ledger_gives_the_same_load_until_something_changes() -> None:
