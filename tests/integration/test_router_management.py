@@ -64,6 +64,9 @@ async def test_status_counts_models_and_workflows(client: TestClient) -> None:
         "in_flight": 0,
         "in_flight_tokens": 0,
         "requests": 0,
+        "base_step_ms": 10.0,
+        "step_per_sequence_us": 0.0,
+        "prefill_us_per_token": 0.0,
     }
 
 
