@@ -7,6 +7,7 @@ from chimera_router.scheduling.latency import Demand
 from chimera_router.scheduling.load import IDLE, Load, Queue
 from chimera_router.scheduling.types import (
     Coefficients,
+    Decision,
     Endpoint,
     EndpointState,
     EngineMetrics,
@@ -15,6 +16,7 @@ from chimera_router.scheduling.types import (
     PoolSnapshot,
     Predictions,
     PredictionSource,
+    Reason,
     SchedulingRequest,
 )
 
@@ -91,4 +93,19 @@ def demanded(
         remaining=prediction.remaining_tokens,
         spare_context=engine.kv_tokens - prompt - prediction.stage_tokens,
         rank=rank,
+    )
+
+
+def decision(place: Endpoint, *, tokens: float = 100.0, rank: int | None = None, cached: int = 0) -> Decision:
+    return Decision(
+        model=place.model,
+        endpoint=place,
+        priority=rank,
+        policy="slack",
+        reason=Reason.POLICY,
+        prediction=prediction(tokens=tokens),
+        latency=1.0,
+        source=PredictionSource.BUNDLE,
+        verdicts=(),
+        cached_tokens=cached,
     )

@@ -18,8 +18,8 @@ def demand(
     return demanded(engine, prompt=prompt, cached=cached, rank=rank, prediction=prediction(tokens=tokens))
 
 
-def metrics(running: int = 0, waiting: int = 0, kv: float = 0.0) -> EngineMetrics:
-    return EngineMetrics(running=running, waiting=waiting, kv_usage=kv)
+def metrics(running: int = 0, waiting: int = 0, kv: float = 0.0, own: int = 0) -> EngineMetrics:
+    return EngineMetrics(running=running, waiting=waiting, kv_usage=kv, own=own)
 
 
 def test_latency_of_an_idle_engine_is_prefill_and_every_token_at_the_pace_of_one() -> None:
@@ -84,8 +84,8 @@ def test_latency_waits_only_for_those_that_go_first() -> None:
 
 def test_latency_waits_when_the_cache_is_full_though_slots_are_free() -> None:
     """An engine out of KV space queues a request even with a free slot, until the one that holds it has ended."""
-    roomy = estimate(state(HOME, load=busy(1), metrics=metrics(running=1, kv=0.1)), demand())
-    full = estimate(state(HOME, load=busy(1), metrics=metrics(running=1, kv=1.0)), demand())
+    roomy = estimate(state(HOME, load=busy(1), metrics=metrics(running=1, own=1, kv=0.1)), demand())
+    full = estimate(state(HOME, load=busy(1), metrics=metrics(running=1, own=1, kv=1.0)), demand())
 
     assert full - roomy == pytest.approx(100 / (1 / 0.01))
 
@@ -96,8 +96,9 @@ def test_latency_waits_when_the_cache_is_full_though_slots_are_free() -> None:
         pytest.param(state(HOME), 0, id="nobody"),
         pytest.param(state(HOME, load=busy(2)), 2, id="own only"),
         pytest.param(state(HOME, metrics=metrics(running=3, waiting=2)), 5, id="foreign only"),
-        pytest.param(state(HOME, load=busy(2), metrics=metrics(running=5)), 5, id="own among the engine's"),
-        pytest.param(state(HOME, load=busy(9), metrics=metrics(running=1)), 9, id="metrics lag behind"),
+        pytest.param(state(HOME, load=busy(2), metrics=metrics(running=5, own=2)), 5, id="own among the engine's"),
+        pytest.param(state(HOME, load=busy(2), metrics=metrics(running=5, own=5)), 2, id="own ended since"),
+        pytest.param(state(HOME, load=busy(9), metrics=metrics(running=1, own=3)), 9, id="own not there yet"),
     ],
 )
 def test_occupancy_counts_own_and_foreign_requests_once(given: EndpointState, expected: int) -> None:
@@ -107,7 +108,7 @@ def test_occupancy_counts_own_and_foreign_requests_once(given: EndpointState, ex
 
 def test_latency_takes_foreign_requests_to_be_like_own_ones() -> None:
     """A direct client's request in a full engine's queue weighs as much as the mean of our own."""
-    crowd = state(HOME, load=busy(4, tokens=300), metrics=metrics(running=4, waiting=4))
+    crowd = state(HOME, load=busy(4, tokens=300), metrics=metrics(running=4, waiting=4, own=4))
 
     latency = estimate(crowd, demand(tokens=0))
 

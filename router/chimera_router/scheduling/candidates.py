@@ -42,6 +42,14 @@ def candidates(
     }
 
 
+def cached_tokens(request: SchedulingRequest, state: EndpointState) -> int:
+    """Return the tokens of the prompt that the endpoint has seen in the workflow's earlier stages."""
+    assignment = request.assignment
+    if assignment is None or assignment.endpoint != state.endpoint.address:
+        return 0
+    return min(assignment.seen_tokens, request.prompt_tokens)
+
+
 def _demand(request: SchedulingRequest, model: Model, predictions: Predictions, order: Order) -> Demand:
     prediction, coefficients = predictions.by_model[model.name], model.coefficients
     return Demand(
@@ -89,15 +97,8 @@ def _candidate(  # noqa: PLR0913, PLR0917 - gathers what the steps above found
     latency: float,
     state: EndpointState,
 ) -> Candidate:
-    share = _cached_share(request, state)
-    if share:
-        demand = replace(demand, prefill=demand.prefill * (1.0 - share))
+    cached = cached_tokens(request, state)
+    if cached:
+        demand = replace(demand, prefill=demand.prefill * (1.0 - cached / request.prompt_tokens))
         latency = estimate(state, demand)
     return Candidate(model=model, state=state, latency=latency, delay=delay(state, demand), prediction=prediction)
-
-
-def _cached_share(request: SchedulingRequest, state: EndpointState) -> float:
-    assignment = request.assignment
-    if assignment is None or assignment.endpoint != state.endpoint.address or not request.prompt_tokens:
-        return 0.0
-    return min(1.0, assignment.seen_tokens / request.prompt_tokens)

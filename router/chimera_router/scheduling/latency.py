@@ -31,27 +31,23 @@ class Demand:
 
 
 def occupancy(state: EndpointState) -> int:
-    """Return the requests on the endpoint: this picker's own, and what its metrics show beyond them.
-
-    Those beyond are foreign: direct clients' and other picker replicas'.
-    """
-    own, metrics = state.load.requests, state.metrics
+    """Return the requests on the endpoint: this picker's own, and the foreign ones that its metrics show."""
+    metrics = state.metrics
     if metrics is None:
-        return own
-    seen = metrics.running + metrics.waiting
-    if seen > own:
-        return seen
-    return own
+        return state.load.requests
+    foreign = metrics.running + metrics.waiting - metrics.own
+    if foreign > 0:
+        return state.load.requests + foreign
+    return state.load.requests
 
 
 def estimate(state: EndpointState, demand: Demand) -> float:
     """Return the seconds until the workflow's last token, were this request sent to the endpoint now."""
     coefficients, there = demand.coefficients, occupancy(state)
     if _has_room(state, demand, there):
-        step = coefficients.base_step + coefficients.per_sequence * (there + 1)
-        return demand.prefill + demand.remaining * step
+        return demand.prefill + demand.remaining * _step(state, coefficients, there + 1)
     batch, _, tokens = _line(state, demand, there)
-    step = coefficients.step(batch)
+    step = _step(state, coefficients, batch)
     return tokens * step / batch + demand.prefill + demand.remaining * step
 
 
@@ -66,7 +62,13 @@ def delay(state: EndpointState, demand: Demand) -> float:
     if _has_room(state, demand, there):
         return there * each
     batch, behind, _ = _line(state, demand, there)
-    return min(there, batch) * each + behind * demand.remaining * coefficients.step(batch) / batch
+    return min(there, batch) * each + behind * demand.remaining * _step(state, coefficients, batch) / batch
+
+
+def _step(state: EndpointState, coefficients: Coefficients, batch: int) -> float:
+    """Return the seconds of a step, with what others' prompts stall it on average."""
+    stall = coefficients.prefill_per_token * state.load.prefill
+    return coefficients.base_step + coefficients.per_sequence * batch + stall
 
 
 def _has_room(state: EndpointState, demand: Demand, there: int) -> bool:

@@ -23,7 +23,11 @@ class _Entry:
     rank: int
     predicted: float
     prompt: int
+    uncached: int
     generated: int = 0
+
+    def prefill(self) -> float:
+        return self.uncached / max(1.0, self.predicted)
 
     def left(self) -> float:
         return max(1.0, self.predicted - self.generated)  # one that outran its prediction still has a token to go
@@ -57,13 +61,14 @@ class _Awaited:
 class _Account:
     """One endpoint's entries and their sums; `load` is their image, made when somebody looks after a change."""
 
-    __slots__ = ("_awaited", "_context", "_entries", "_load", "_queue", "_tokens")
+    __slots__ = ("_awaited", "_context", "_entries", "_load", "_prefill", "_queue", "_tokens")
 
     def __init__(self) -> None:
         self._entries: dict[int, _Entry] = {}
         self._awaited = _Awaited()
         self._tokens = 0.0
         self._context = 0
+        self._prefill = 0.0
         self._load: Load | None = None
         self._queue: Queue | None = None
 
@@ -73,12 +78,19 @@ class _Account:
     def load(self) -> Load:
         if self._load is None:
             self._queue = queue = self._queue or self._awaited.queue()
-            self._load = Load(requests=len(self._entries), tokens=self._tokens, context=self._context, queue=queue)
+            self._load = Load(
+                requests=len(self._entries),
+                tokens=self._tokens,
+                context=self._context,
+                prefill=self._prefill,
+                queue=queue,
+            )
         return self._load
 
     def add(self, number: int, entry: _Entry) -> None:
         self._entries[number] = entry
         self._awaited.add(number, entry)
+        self._prefill += entry.prefill()
         self._changed(entry.left(), entry.prompt, queue=True)
 
     def progress(self, number: int, generated: int) -> None:
@@ -98,6 +110,7 @@ class _Account:
             return
         if not entry.generated:
             self._awaited.remove(number, entry)
+        self._prefill -= entry.prefill()
         self._changed(-entry.left(), -entry.prompt - entry.generated, queue=not entry.generated)
 
     def _changed(self, tokens: float, context: int, *, queue: bool) -> None:
@@ -120,7 +133,13 @@ class Ledger:
         self._opened += 1
         ticket = Ticket(self._opened, decision.endpoint.address)
         account = self._accounts.setdefault(ticket.address, _Account())
-        account.add(ticket.number, _Entry(decision.priority or 0, decision.prediction.stage_tokens, prompt_tokens))
+        entry = _Entry(
+            rank=decision.priority or 0,
+            predicted=decision.prediction.stage_tokens,
+            prompt=prompt_tokens,
+            uncached=max(0, prompt_tokens - decision.cached_tokens),
+        )
+        account.add(ticket.number, entry)
         return ticket
 
     def progress(self, ticket: Ticket, *, generated: int) -> None:

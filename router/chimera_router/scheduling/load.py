@@ -47,12 +47,15 @@ class Load:
         requests: How many.
         tokens: Output tokens still expected of them, in this stage of their workflows.
         context: Tokens they hold in the KV cache, prompt and output so far.
+        prefill: Uncached prompt tokens for each output token, summed over them: what a step prefills on average, since
+            each of them brings its prompt once in as many steps as it has tokens.
         queue: Those among them that have generated nothing yet.
     """
 
     requests: int = 0
     tokens: float = 0.0
     context: int = 0
+    prefill: float = 0.0
     queue: Queue = field(default_factory=Queue)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from chimera_router.scheduling.candidates import candidates
+from chimera_router.scheduling.candidates import cached_tokens, candidates
 from chimera_router.scheduling.orders import Order, RemainingFirst
 from chimera_router.scheduling.policies import Candidate, Choice, Policy, Slack
 from chimera_router.scheduling.types import (
@@ -67,6 +67,7 @@ class Scheduler:
             latency=chosen.latency,
             source=predictions.source,
             application=predictions.application,
+            cached_tokens=cached_tokens(request, chosen.state),
             verdicts=tuple(_verdict(name, predictions, found, verdicts) for name in snapshot.models),
         )
 
