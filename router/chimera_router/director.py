@@ -174,7 +174,7 @@ class Director:
     def _begin(
         self, pool: ActivePool, decision: Decision, asked: Choose, *, program: Program, query: Query
     ) -> Exchange:
-        prompt_tokens, previous = asked.request.prompt_tokens, program.assignment
+        prompt_tokens = asked.request.prompt_tokens
         self.table.assign(
             program,
             _assignment(decision, prompt_tokens),
@@ -191,17 +191,16 @@ class Director:
             route=_route(decision, pool.settings, _response_headers(decision, program, asked.headers)),
             ticket=self.ledger.open(decision, prompt_tokens=prompt_tokens),
             configured=pool.settings.models[decision.model],
-            passing=self._pass(pool, decision, asked, previous),
+            passing=self._pass(pool, decision, asked),
             began=self.clock(),
         )
 
-    def _pass(self, pool: ActivePool, decision: Decision, asked: Choose, previous: Assignment | None) -> Passing:
-        address, prompt_tokens = decision.endpoint.address, asked.request.prompt_tokens
-        cached = previous.seen_tokens if previous is not None and previous.endpoint == address else 0
+    def _pass(self, pool: ActivePool, decision: Decision, asked: Choose) -> Passing:
+        address = decision.endpoint.address
         return self.meters.open(
             address,
             slots=pool.settings.models[decision.model].coefficients.max_num_seqs,
-            uncached=max(0, prompt_tokens - cached),
+            uncached=max(0, asked.request.prompt_tokens - decision.cached_tokens),
             metrics=self.datastore.metrics(address),
             now=self.clock(),
             sequences=asked.request.choices,

@@ -6,7 +6,7 @@ import pytest
 from pools import model
 
 from chimera_router.scheduling.fitting import ENOUGH, LIMIT, STEP, Fits, Passage, StepTimeFit
-from chimera_router.scheduling.types import Coefficients
+from chimera_router.scheduling.types import Coefficients, Model
 
 CONFIGURED = Coefficients(
     base_step=0.01, per_sequence=0.0001, prefill_per_token=0.00002, max_num_seqs=64, kv_tokens=100_000
@@ -91,14 +91,43 @@ def test_limits_of_the_engine_are_not_fitted() -> None:
     assert fitted.base_step == pytest.approx(0.02, rel=0.01)
 
 
-def test_fits_begin_anew_where_the_configuration_changes() -> None:
-    """What was learned relative to other coefficients is not carried over."""
-    fits, configured = Fits(), model("small", CONFIGURED)
+def learned(fits: Fits, models: dict[str, Model]) -> None:
+    fits.fitted(models)
     for _ in range(50):
-        fits.of(configured).observe(taking(2.0))
-    fitted = fits.fitted({"small": configured})["small"].coefficients
-    changed = model("small", replace(CONFIGURED, base_step=0.02))
+        fits.observe(models["small"], taking(2.0))
 
-    assert fitted.base_step > 0.015
-    assert fits.fitted({"small": changed})["small"] is changed
-    assert [name for name, _ in fits] == ["small"]
+
+def test_models_get_the_coefficients_that_hold() -> None:
+    """Those that were observed, the others as configured; and one mapping serves until something is learned."""
+    fits, models = Fits(), {"small": model("small", CONFIGURED), "large": model("large", CONFIGURED)}
+    learned(fits, models)
+    fitted = fits.fitted(models)
+
+    assert fitted["small"].coefficients.base_step > 0.015
+    assert fitted["large"] is models["large"]
+    assert fits.fitted(models) is fitted
+    assert dict(fits) == {name: each.coefficients for name, each in fitted.items()}
+    fits.observe(models["large"], taking(2.0))
+    assert fits.fitted(models) is not fitted
+
+
+def test_observation_tells_what_was_expected() -> None:
+    """As configured, and as fitted before this observation."""
+    fits, models = Fits(), {"small": model("small", CONFIGURED)}
+    learned(fits, models)
+    expected = fits.observe(models["small"], taking(2.0))
+
+    assert expected == (pytest.approx(taking(1.0).seconds), pytest.approx(taking(2.0).seconds, rel=0.02))
+    assert fits.observe(models["small"], taking(100.0)) is None
+
+
+def test_fits_begin_anew_where_the_configuration_changes() -> None:
+    """What was learned relative to other coefficients is not carried over, nor what their last answers tell."""
+    fits, old = Fits(), {"small": model("small", CONFIGURED)}
+    learned(fits, old)
+    new = {"small": model("small", replace(CONFIGURED, base_step=0.02))}
+
+    assert fits.fitted(new)["small"] is new["small"]
+    assert fits.observe(old["small"], taking(2.0)) is None
+    assert fits.observe(model("other", CONFIGURED), taking(2.0)) is None
+    assert fits.fitted(new)["small"] is new["small"]
