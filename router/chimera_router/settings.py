@@ -74,6 +74,7 @@ def parse(text: str, *, base: Path) -> PoolSettings:
         models=models,
         catalog=Catalog.of(config.pool, models.values(), config.virtual_models),
         scheduler=scheduler_settings.scheduler(config.routing, models),
+        target=scheduler_settings.target(config.routing),
         limits=_limits(config.limits),
         bundle=BundleSource(
             path=base / config.bundle.path if config.bundle.path else None, sha256=config.bundle.sha256

@@ -6,7 +6,7 @@ from pools import model
 
 from chimera_proto.config.v1alpha1.router_config_pb2 import Routing
 from chimera_router.errors import ConfigError
-from chimera_router.scheduler_settings import scheduler
+from chimera_router.scheduler_settings import scheduler, target
 from chimera_router.scheduling.orders import Arrival, Attained, Order, RemainingFirst, StageFirst
 from chimera_router.scheduling.policies import (
     ConfidenceObjective,
@@ -23,6 +23,7 @@ from chimera_router.scheduling.policies import (
     Utility,
 )
 from chimera_router.scheduling.scheduler import DEFAULT_RESTAGE_MARGIN, Scheduler
+from chimera_router.scheduling.steering import LatencyTarget, ScoreTarget, Target
 
 MODELS = {name: model(name, parameters_b=size) for name, size in {"small": 7.0, "large": 70.0}.items()}
 UNSIZED = MODELS | {"mystery": model("mystery")}
@@ -79,6 +80,36 @@ def test_each_order_can_be_chosen(routing: dict[str, Any], expected: Order) -> N
 def test_restaging_is_asked_for(routing: dict[str, Any], expected: float | None) -> None:
     """Workflows keep their model unless restaging is there, with a margin or the default one."""
     assert read(routing).restage == expected
+
+
+@pytest.mark.parametrize(
+    ("routing", "expected"),
+    [
+        ({}, None),
+        ({"slack": {}}, None),
+        ({"marginal": {"price": 0.02}}, None),
+        ({"marginal": {"latencyTargetSeconds": 4}}, LatencyTarget(4.0)),
+        ({"marginal": {"price": 0.02, "scoreTarget": 0.7}}, ScoreTarget(0.7)),
+    ],
+)
+def test_price_is_steered_where_a_target_says_so(routing: dict[str, Any], expected: Target | None) -> None:
+    """A price beside a target is where steering begins."""
+    assert target(json_format.ParseDict(routing, Routing())) == expected
+
+
+@pytest.mark.parametrize(
+    ("marginal", "rule"),
+    [
+        ({"latencyTargetSeconds": 0}, "latencyTargetSeconds: must be above zero"),
+        ({"latencyTargetSeconds": "NaN"}, "latencyTargetSeconds: must be above zero"),
+        ({"scoreTarget": 1}, "scoreTarget: must be above 0 and below 1"),
+        ({"scoreTarget": -0.1}, "scoreTarget: must be above 0 and below 1"),
+    ],
+)
+def test_target_out_of_range_is_refused(marginal: dict[str, Any], rule: str) -> None:
+    """Nobody answers in no time, and a score of 1 would stop at no price."""
+    with pytest.raises(ConfigError, match=f"routing.marginal.{rule}"):
+        target(json_format.ParseDict({"marginal": marginal}, Routing()))
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,11 @@ def test_what_the_target_does_not_read_changes_nothing() -> None:
     assert math.isnan(by_latency.mean)
 
 
+def test_free_time_can_be_steered_from() -> None:
+    """A configured price of zero begins at the least there is."""
+    assert PriceSteer(FIVE_SECONDS, start=0.0).price == pytest.approx(LOWEST)
+
+
 @pytest.mark.parametrize(("seconds", "bound"), [(1e6, HIGHEST), (0.0, LOWEST)])
 def test_price_is_bounded(seconds: float, bound: float) -> None:
     """However far off the mean is, and for however long."""

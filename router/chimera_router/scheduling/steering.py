@@ -137,7 +137,7 @@ class PriceSteer:
     ) -> None:
         self.target = target
         self._window = target.window if window is None else window
-        self._log = math.log(start)
+        self._log = math.log(min(max(start, LOWEST), HIGHEST))
         self._at = now
         self._observed = _Mean()
         self._cheaper, self._dearer = _Mean(1.0), _Mean(1.0)

@@ -127,10 +127,14 @@ class Slack(_message.Message):
     def __init__(self, slack: _Optional[float] = ..., min_gain: _Optional[float] = ...) -> None: ...
 
 class Marginal(_message.Message):
-    __slots__ = ("price",)
+    __slots__ = ("price", "latency_target_seconds", "score_target")
     PRICE_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_TARGET_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    SCORE_TARGET_FIELD_NUMBER: _ClassVar[int]
     price: float
-    def __init__(self, price: _Optional[float] = ...) -> None: ...
+    latency_target_seconds: float
+    score_target: float
+    def __init__(self, price: _Optional[float] = ..., latency_target_seconds: _Optional[float] = ..., score_target: _Optional[float] = ...) -> None: ...
 
 class Utility(_message.Message):
     __slots__ = ("latency_price", "cost_price")
