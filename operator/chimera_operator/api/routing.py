@@ -47,7 +47,12 @@ class Routing(Document):
     min_gain: Share | None = None
     """Policy Slack: confidence by which a model must beat the fastest. Unset: the router's default."""
     price: NonNegative | None = None
-    """Policy Marginal: confidence per second. Unset: the router's default."""
+    """Policy Marginal: confidence per second; where a mean is to be held, what steering begins with. Unset: the
+    router's default."""
+    hold_latency_seconds: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
+    """Policy Marginal: mean seconds of an answer that the price is steered to hold. Unset: it stays."""
+    hold_score: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Policy Marginal: mean predicted confidence that the price is steered to hold instead. Unset: it stays."""
     latency_price: NonNegative | None = None
     """Policy Utility: confidence per second of the request's own latency. Unset: the router's default."""
     cost_price: NonNegative | None = None
@@ -94,6 +99,12 @@ class Routing(Document):
         if not given:
             rule = "must hold a weight above zero" if name == "weights" else "is required"
             raise broken_rule(f"{rule} with policy {self.policy}", at=name)
+        return self
+
+    @model_validator(mode="after")
+    def _one_mean_is_held(self) -> Self:
+        if self.hold_latency_seconds is not None and self.hold_score is not None:
+            raise broken_rule("must not be set beside holdLatencySeconds: one price holds one mean", at="holdScore")
         return self
 
     def named(self) -> Iterator[tuple[str, str | None]]:

@@ -39,7 +39,9 @@ def _policy(pool: HeterogeneousModelPool, speed: float) -> dict[str, Any]:
         case "Slack":
             return {"slack": _given(slack=routing.slack, minGain=routing.min_gain)}
         case "Marginal":
-            return {"marginal": _given(price=_faster(routing.price, speed))}
+            held = _faster(routing.hold_latency_seconds, 1.0 / speed)
+            price = _faster(routing.price, speed)
+            return {"marginal": _given(price=price, latencyTargetSeconds=held, scoreTarget=routing.hold_score)}
         case "Utility":
             price = _faster(routing.latency_price, speed)
             return {"utility": _given(latencyPrice=price, costPrice=routing.cost_price)}

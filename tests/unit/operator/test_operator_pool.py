@@ -140,6 +140,14 @@ BROKEN = {
         pool_document(routing={"policy": "Marginal", "price": -1}),
         "spec.routing.price: must be greater than or equal to 0",
     ),
+    "two means held": (
+        pool_document(routing={"policy": "Marginal", "holdLatencySeconds": 4, "holdScore": 0.7}),
+        "spec.routing.holdScore: must not be set beside holdLatencySeconds: one price holds one mean",
+    ),
+    "score held at all costs": (
+        pool_document(routing={"policy": "Marginal", "holdScore": 1}),
+        "spec.routing.holdScore: must be less than 1",
+    ),
     "no target in seconds": (
         pool_document(routing={"policy": "LatencyObjective"}),
         "spec.routing.targetLatencySeconds: is required with policy LatencyObjective",

@@ -94,6 +94,8 @@ def test_every_field_arrives() -> None:
         ({"policy": "Static", "staticModel": "large"}, {"static": {"model": "large"}}),
         ({"policy": "Marginal"}, {"marginal": {}}),
         ({"policy": "Marginal", "price": 0.0}, {"marginal": {"price": 0.0}}),
+        ({"policy": "Marginal", "holdLatencySeconds": 4.0}, {"marginal": {"latencyTargetSeconds": 4.0}}),
+        ({"policy": "Marginal", "price": 0.1, "holdScore": 0.7}, {"marginal": {"price": 0.1, "scoreTarget": 0.7}}),
         ({"policy": "Utility", "latencyPrice": 0.5}, {"utility": {"latencyPrice": 0.5}}),
         ({"policy": "LatencyObjective", "targetLatencySeconds": 3}, {"latencyObjective": {"seconds": 3.0}}),
         ({"policy": "Fastest"}, {"fastest": {}}),
@@ -166,10 +168,11 @@ def test_restaging_is_off_until_asked_for(routing: dict[str, Any], restage: dict
     ("routing", "branch", "field", "expected"),
     [
         ({"policy": "Marginal", "price": 0.01}, "marginal", "price", 0.1),
+        ({"policy": "Marginal", "holdLatencySeconds": 5.0}, "marginal", "latency_target_seconds", 0.5),
         ({"policy": "Utility", "latencyPrice": 0.01}, "utility", "latency_price", 0.1),
         ({"policy": "LatencyObjective", "targetLatencySeconds": 5}, "latency_objective", "seconds", 0.5),
     ],
-    ids=["marginal", "utility", "latency objective"],
+    ids=["marginal", "held latency", "utility", "latency objective"],
 )
 def test_speed_makes_seconds_dearer(routing: dict[str, Any], branch: str, field: str, expected: float) -> None:
     """Ten times faster: what a second costs is ten times as much, and a target in seconds a tenth."""
