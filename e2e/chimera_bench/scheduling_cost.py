@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from chimera_router.datalayer.datastore import Datastore
 from chimera_router.scheduling.ledger import Ledger, Ticket
-from chimera_router.scheduling.orders import EPOCH
-from chimera_router.scheduling.policies import Marginal, Policy, RoundRobin, Slack
+from chimera_router.scheduling.orders import EPOCH, RemainingFirst
+from chimera_router.scheduling.policies import Marginal, Policy, Slack
 from chimera_router.scheduling.scheduler import Scheduler
 from chimera_router.scheduling.types import (
     Coefficients,
@@ -19,7 +19,7 @@ from chimera_router.scheduling.types import (
     PoolSnapshot,
     Predictions,
     PredictionSource,
-    Rejection,
+    Reason,
     SchedulingRequest,
 )
 
@@ -44,7 +44,7 @@ def measure(rounds: int) -> dict[str, list[float]]:
 
 
 class _Pool:
-    """A full pool: requests spread by round robin until every endpoint holds as many."""
+    """A pool whose every endpoint holds as many requests."""
 
     def __init__(self, slots: int) -> None:
         self._draw = random.Random(0)  # noqa: S311 - a workload, not a secret
@@ -54,7 +54,7 @@ class _Pool:
         self._datastore.replace(_endpoint(number) for number in range(ENDPOINTS))
         for endpoint in self._datastore.endpoints:
             self._datastore.answered(endpoint.address, EngineMetrics(running=0, waiting=0, kv_usage=0.1))
-        self._tickets = [self._send(number) for number in range(ENDPOINTS * IN_FLIGHT)]
+        self._tickets = self._fill()
         self._generated = 0
         self.generate()
 
@@ -73,7 +73,7 @@ class _Pool:
         return lambda: scheduler.schedule(request, predictions, snapshot, now=0.0)
 
     def passing(self) -> Callable[[], None]:
-        decision = self._decision(_request(0, prompt_tokens=1000))
+        decision = self._decision(self._datastore.endpoints[0], _request(0, prompt_tokens=1000))
 
         def passes() -> None:
             ticket = self._ledger.open(decision, prompt_tokens=1000)
@@ -82,15 +82,27 @@ class _Pool:
 
         return passes
 
-    def _send(self, number: int) -> Ticket:
-        request = _request(number, prompt_tokens=self._draw.randrange(100, 3000))
-        return self._ledger.open(self._decision(request), prompt_tokens=request.prompt_tokens)
+    def _fill(self) -> list[Ticket]:
+        requests = [_request(number, prompt_tokens=1000) for number in range(IN_FLIGHT)]
+        return [
+            self._ledger.open(self._decision(endpoint, request), prompt_tokens=request.prompt_tokens)
+            for endpoint in self._datastore.endpoints
+            for request in requests
+        ]
 
-    def _decision(self, request: SchedulingRequest) -> Decision:
-        outcome = Scheduler(policy=RoundRobin()).schedule(request, self._predictions(), self.snapshot(), now=0.0)
-        if isinstance(outcome, Rejection):
-            raise TypeError("every endpoint is ready")
-        return outcome
+    def _decision(self, endpoint: Endpoint, request: SchedulingRequest) -> Decision:
+        prediction = _prediction(self._draw)
+        return Decision(
+            model=endpoint.model,
+            endpoint=endpoint,
+            priority=RemainingFirst().rank(request, prediction),
+            policy="",
+            reason=Reason.POLICY,
+            prediction=prediction,
+            latency=1.0,
+            source=PredictionSource.BUNDLE,
+            verdicts=(),
+        )
 
     def _predictions(self) -> Predictions:
         by_model = {name: _prediction(self._draw) for name in self._models}
