@@ -7,7 +7,7 @@ from google.protobuf.message import Message
 
 from chimera_proto.config.v1alpha1 import router_config_pb2 as proto
 from chimera_router.errors import ConfigError
-from chimera_router.scheduling import orders, policies, steering
+from chimera_router.scheduling import orders, policies, targets
 from chimera_router.scheduling.scheduler import DEFAULT_RESTAGE_MARGIN, Scheduler
 from chimera_router.scheduling.types import Model
 
@@ -29,7 +29,7 @@ def scheduler(message: proto.Routing, models: _Models) -> Scheduler:
     return Scheduler(policy=read(message, models), order=_order(message), restage=_restage(message))
 
 
-def target(message: proto.Routing) -> steering.Target | None:
+def target(message: proto.Routing) -> targets.Target | None:
     """Return what the price of the policy `marginal` is steered to hold; None where it stays.
 
     Raises:
@@ -41,11 +41,11 @@ def target(message: proto.Routing) -> steering.Target | None:
             seconds = given.latency_target_seconds
             if not (math.isfinite(seconds) and seconds > 0):
                 raise ConfigError("routing.marginal.latencyTargetSeconds: must be above zero")
-            return steering.LatencyTarget(seconds)
+            return targets.LatencyTarget(seconds)
         case "score_target":
             if not 0 < given.score_target < 1:
                 raise ConfigError("routing.marginal.scoreTarget: must be above 0 and below 1")
-            return steering.ScoreTarget(given.score_target)
+            return targets.ScoreTarget(given.score_target)
         case _:
             return None
 

@@ -11,7 +11,7 @@ from chimera_router.errors import ConfigError
 from chimera_router.parsing.limits import Limits
 from chimera_router.protocol.catalog import Catalog
 from chimera_router.scheduling.scheduler import Scheduler
-from chimera_router.scheduling.steering import Target
+from chimera_router.scheduling.targets import Target
 from chimera_router.scheduling.types import Coefficients, Descriptor, Model
 
 _MILLI, _MICRO = 1e-3, 1e-6

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from steered import Curve, Run
 
-from chimera_router.scheduling.steering import HIGHEST, LOWEST, LatencyTarget, PriceSteer, ScoreTarget
+from chimera_router.scheduling.steering import HIGHEST, LOWEST, PriceSteer
+from chimera_router.scheduling.targets import LatencyTarget, ScoreTarget
 
 ANY_CURVE = st.builds(
     lambda least, spread, steepness: Curve(least=least, most=least * spread, steepness=steepness),

@@ -14,7 +14,7 @@ from chimera_router.parsing.usage import Usage
 from chimera_router.protocol.events import AnswerEnded, AnswerStarted, Choose
 from chimera_router.scheduling.policies import Marginal
 from chimera_router.scheduling.scheduler import Scheduler
-from chimera_router.scheduling.steering import LatencyTarget, ScoreTarget, Target
+from chimera_router.scheduling.targets import LatencyTarget, ScoreTarget, Target
 from chimera_router.scheduling.types import EngineMetrics
 from chimera_router.telemetry.metrics import FitCollector, PriceCollector
 
@@ -153,8 +153,8 @@ async def test_latency_above_its_target_raises_the_price() -> None:
     assert set(models[:10]) == {"large"}
     assert models[600:].count("large") / 600 == pytest.approx(0.5, abs=0.1)
     assert metric(made, "chimera_price") == pytest.approx(0.5, rel=0.3)  # what the large one's half point costs
-    assert metric(made, "chimera_target", mean="latency_seconds") == 1.5
-    assert metric(made, "chimera_target_held", mean="latency_seconds") == pytest.approx(1.5, abs=0.35)
+    assert metric(made, "chimera_price_target", mean="latency_seconds") == 1.5
+    assert metric(made, "chimera_price_held", mean="latency_seconds") == pytest.approx(1.5, abs=0.35)
 
 
 async def test_confidence_to_spare_raises_the_price() -> None:
@@ -164,3 +164,12 @@ async def test_confidence_to_spare_raises_the_price() -> None:
 
     assert set(models[:10]) == {"large"}
     assert models[600:].count("large") / 600 == pytest.approx(0.4, abs=0.1)  # .4 of .9 and .6 of .4 make .6
+
+
+async def test_without_a_target_there_is_no_price_to_show() -> None:
+    """The gauges are empty where nothing is steered."""
+    made = director()
+    made.metrics.watch(PriceCollector(made.steering))
+    await answered(made, 0)
+
+    assert metric(made, "chimera_price") is None

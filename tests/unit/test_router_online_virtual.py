@@ -9,7 +9,7 @@ from virtual_pool import VirtualPool, configured
 
 from chimera_router.scheduling.policies import Marginal
 from chimera_router.scheduling.scheduler import Scheduler
-from chimera_router.scheduling.steering import LatencyTarget, ScoreTarget, Target
+from chimera_router.scheduling.targets import LatencyTarget, ScoreTarget, Target
 from chimera_router.scheduling.types import Coefficients
 
 # An 8B model on one H100 and a 70B model on four, as the serving pools have them.

@@ -23,7 +23,7 @@ from chimera_router.scheduling.policies import (
     Utility,
 )
 from chimera_router.scheduling.scheduler import DEFAULT_RESTAGE_MARGIN, Scheduler
-from chimera_router.scheduling.steering import LatencyTarget, ScoreTarget, Target
+from chimera_router.scheduling.targets import LatencyTarget, ScoreTarget, Target
 
 MODELS = {name: model(name, parameters_b=size) for name, size in {"small": 7.0, "large": 70.0}.items()}
 UNSIZED = MODELS | {"mystery": model("mystery")}

@@ -9,16 +9,8 @@ from steered import Curve, Run
 
 from chimera_router.scheduling.policies import DEFAULT_PRICE, Marginal, Slack
 from chimera_router.scheduling.scheduler import Scheduler
-from chimera_router.scheduling.steering import (
-    ENOUGH,
-    HIGHEST,
-    LOWEST,
-    WINDOW,
-    LatencyTarget,
-    PriceSteer,
-    ScoreTarget,
-    Steering,
-)
+from chimera_router.scheduling.steering import ENOUGH, HIGHEST, LOWEST, PriceSteer, Steering
+from chimera_router.scheduling.targets import WINDOW, LatencyTarget, ScoreTarget
 from chimera_router.scheduling.types import Decision, Endpoint, ModelVerdict, PredictionSource, Reason, Verdict
 
 FIVE_SECONDS = LatencyTarget(5.0)

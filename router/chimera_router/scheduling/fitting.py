@@ -34,7 +34,7 @@ ENOUGH = 16.0
 # Requests' worth of belief that the factors' mean is 1, and that they are equal. More, and a profile wrong in one
 # coefficient alone is never found out; less, and noise of 20 % swaps base step and prefill.
 _COMMON, _EQUAL = 0.1, 0.5
-_SWEEPS = 8  # of coordinate descent, which goes on where the request before left it
+_SWEEPS = 4  # of coordinate descent, which goes on where the request before left it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,22 +95,18 @@ class StepTimeFit:
         self.weight = kept * self.weight + 1.0
         for row, share in enumerate(shares):
             self._pulls[row] = kept * self._pulls[row] + share * ratio
-            self._moments[row] = [
-                kept * moment + share * other for moment, other in zip(self._moments[row], shares, strict=True)
-            ]
+            moments = self._moments[row]
+            for column, other in enumerate(shares):
+                moments[column] = kept * moments[column] + share * other
 
     def _solve(self) -> None:
         """Minimise over the bounds, one factor at a time: exact in the limit, as the problem is strictly convex."""
-        matrix = [
-            [moment + prior for moment, prior in zip(*rows, strict=True)]
-            for rows in zip(self._moments, self._prior, strict=True)
-        ]
-        target = [pull + sum(prior) for pull, prior in zip(self._pulls, self._prior, strict=True)]
         factors = self._factors
         for _ in range(_SWEEPS):
-            for index, row in enumerate(matrix):
-                rest = _dot(row, factors) - row[index] * factors[index]
-                factors[index] = min(max((target[index] - rest) / row[index], 1.0 / LIMIT), LIMIT)
+            for index, (moments, prior) in enumerate(zip(self._moments, self._prior, strict=True)):
+                slope = self._pulls[index] + sum(prior) - _dot(moments, factors) - _dot(prior, factors)
+                factors[index] += slope / (moments[index] + prior[index])
+                factors[index] = min(max(factors[index], 1.0 / LIMIT), LIMIT)
 
     def _fitted(self) -> Coefficients:
         base, each, prefill = self._factors
@@ -173,4 +169,4 @@ def _terms(passage: Passage, coefficients: Coefficients) -> tuple[float, float, 
 
 
 def _dot(left: Sequence[float], right: Sequence[float]) -> float:
-    return sum(one * other for one, other in zip(left, right, strict=True))
+    return left[0] * right[0] + left[1] * right[1] + left[2] * right[2]

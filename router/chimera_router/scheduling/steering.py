@@ -7,14 +7,11 @@ without swinging. It needs no model of the pool: a higher price always means fas
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 from chimera_router.scheduling.policies import DEFAULT_PRICE, Marginal
 from chimera_router.scheduling.scheduler import Scheduler
+from chimera_router.scheduling.targets import Target
 from chimera_router.scheduling.types import Decision, Reason, Verdict
-
-WINDOW = 30.0
-"""Seconds over which observations are forgotten by a factor e: long enough for a mean, short beside a day's changes."""
 
 PACE = 2.0
 """Windows in which a miss of 1 moves the log of the price by 1. Means that follow the price in proportion then settle
@@ -26,88 +23,8 @@ ENOUGH = 8.0
 LOWEST, HIGHEST = 1e-6, 1e2
 """Confidence per second: from a point for hours to all of it for 10 ms."""
 
-_ANSWERS = 8.0  # times an answer takes that a window spans, so that their delay is small beside it
 _PRICED = frozenset((Reason.POLICY, Reason.WORKFLOW))  # where a price has had a say, now or at an earlier stage
-_SPAN = 0.1  # confidence that counts as a miss of 1
 _SENSITIVE = 0.2  # share of decisions that a move of the price has to change for it to go at full speed
-
-
-class Target(Protocol):
-    """What is held."""
-
-    @property
-    def name(self) -> str:
-        """What it is a mean of, with its unit."""
-
-    @property
-    def value(self) -> float:
-        """The mean to hold."""
-
-    @property
-    def window(self) -> float:
-        """Seconds over which observations are forgotten by a factor e."""
-
-    def reading(self, *, latency: float | None, confidence: float | None) -> float | None:
-        """Return the observation that counts; None where it is not there."""
-
-    def miss(self, mean: float) -> float:
-        """Return how far a mean is off, above zero where the price has to rise."""
-
-
-@dataclass(frozen=True, slots=True)
-class LatencyTarget:
-    """A mean latency.
-
-    Attributes:
-        seconds: Above zero.
-    """
-
-    seconds: float
-    name: str = "latency_seconds"
-
-    @property
-    def value(self) -> float:
-        """The seconds."""
-        return self.seconds
-
-    @property
-    def window(self) -> float:
-        """At least `WINDOW`, and eight answers long."""
-        return max(WINDOW, _ANSWERS * self.seconds)
-
-    def reading(self, *, latency: float | None, confidence: float | None) -> float | None:  # noqa: ARG002 - the targets' interface
-        """Return the latency."""
-        return latency
-
-    def miss(self, mean: float) -> float:
-        """Return the log of how many times too slow."""
-        return math.log(max(mean, 1e-9) / self.seconds)
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreTarget:
-    """A mean confidence, which is the expected share of right answers.
-
-    Attributes:
-        share: Between 0 and 1.
-    """
-
-    share: float
-    name: str = "score"
-    window: float = WINDOW
-
-    @property
-    def value(self) -> float:
-        """The share."""
-        return self.share
-
-    def reading(self, *, latency: float | None, confidence: float | None) -> float | None:  # noqa: ARG002 - the targets' interface
-        """Return the confidence."""
-        return confidence
-
-    def miss(self, mean: float) -> float:
-        """Return the confidence to spare, in tenths."""
-        return (mean - self.share) / _SPAN
 
 
 @dataclass(slots=True)

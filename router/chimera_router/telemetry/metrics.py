@@ -168,8 +168,8 @@ class PriceCollector(Collector):
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Return the price, what it is to hold, and what it holds."""
         price = GaugeMetricFamily("chimera_price", "Confidence per second")
-        target = GaugeMetricFamily("chimera_target", "Mean to hold", labels=["mean"])
-        held = GaugeMetricFamily("chimera_target_held", "The mean of late", labels=["mean"])
+        target = GaugeMetricFamily("chimera_price_target", "Mean to hold", labels=["mean"])
+        held = GaugeMetricFamily("chimera_price_held", "The mean of late", labels=["mean"])
         steer = self._steering.steer
         if steer is not None:
             price.add_metric([], steer.price)
