@@ -33,7 +33,7 @@ def decision(*, dear: bool = True, faster: bool = True, reason: Reason = Reason.
         latency=2.0,
         source=PredictionSource.BUNDLE,
         verdicts=tuple(
-            ModelVerdict(model=name, confidence=0.5, latency=latency, remaining_tokens=1.0, verdict=verdict)
+            ModelVerdict(model=name, confidence=0.5, latency=latency, delay=0.5, remaining_tokens=1.0, verdict=verdict)
             for name, (latency, verdict) in verdicts.items()
         ),
     )

@@ -83,7 +83,7 @@ class PriceSteer:
         self._observed.add(value)
         if decision is not None and decision.reason is Reason.POLICY:
             self._cheaper.add(any(verdict.verdict is Verdict.TOO_DEAR for verdict in decision.verdicts))
-            self._dearer.add(_has_faster(decision))
+            self._dearer.add(_another_takes_less(decision))
 
     @property
     def price(self) -> float:
@@ -134,6 +134,7 @@ class Steering:
             self.steer.observe(latency=latency, confidence=confidence, now=now, decision=decision)
 
 
-def _has_faster(decision: Decision) -> bool:
-    latencies = [verdict.latency for verdict in decision.verdicts if verdict.latency is not None]
-    return decision.latency > min(latencies, default=decision.latency)
+def _another_takes_less(decision: Decision) -> bool:
+    """Return whether another model would have taken fewer seconds of everybody: a higher price may choose it."""
+    seconds = {v.model: v.latency + (v.delay or 0.0) for v in decision.verdicts if v.latency is not None}
+    return min(seconds.values(), default=math.inf) < seconds.get(decision.model, math.inf)
