@@ -56,6 +56,7 @@ loads = st.builds(
     st.integers(0, 10),
     tokens=tokens,
     context=st.integers(0, 5000),
+    prefill=st.floats(0, 100),
     queued=st.lists(st.tuples(st.integers(-100, 100), tokens), max_size=10),
 )
 engine_metrics = st.builds(
@@ -91,6 +92,7 @@ def with_one_more(load: Load, *, tokens: float) -> Load:
         requests=load.requests + 1,
         tokens=load.tokens + tokens,
         context=load.context,
+        prefill=load.prefill,
         queue=queue([*entries, (0, tokens)]),
     )
 

@@ -74,13 +74,21 @@ def queue(entries: Iterable[tuple[int, float]]) -> Queue:
     return Queue(tuple(rank for rank, _ in ordered), tuple(tokens for _, tokens in ordered))
 
 
-def busy(count: int, *, tokens: float = 100.0, context: int = 10, queued: Iterable[tuple[int, float]] = ()) -> Load:
+def busy(
+    count: int,
+    *,
+    tokens: float = 100.0,
+    context: int = 10,
+    prefill: float = 0.0,
+    queued: Iterable[tuple[int, float]] = (),
+) -> Load:
     """Return the load of so many requests that generate and of some, as (rank, tokens), that have not begun."""
     waiting = list(queued)
     return Load(
         requests=count + len(waiting),
         tokens=count * tokens + sum(each for _, each in waiting),
         context=context * (count + len(waiting)),
+        prefill=prefill,
         queue=queue(waiting),
     )
 
