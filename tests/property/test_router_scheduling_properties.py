@@ -1,6 +1,7 @@
 """What holds for every pool, load and request."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,7 +88,8 @@ PARTIAL = (Static, Random, Threshold)  # policies that may take none of the mode
 
 
 def with_one_more(load: Load, *, tokens: float) -> Load:
-    entries = zip(load.queue.ranks, load.queue.tokens, strict=True)
+    each = (after - before for before, after in pairwise(load.queue.sums))
+    entries = zip(load.queue.ranks, each, strict=True)
     return Load(
         requests=load.requests + 1,
         tokens=load.tokens + tokens,

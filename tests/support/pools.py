@@ -71,7 +71,7 @@ def request(**changes: object) -> SchedulingRequest:
 def queue(entries: Iterable[tuple[int, float]]) -> Queue:
     """Return a queue of (rank, tokens)."""
     ordered = sorted(entries, key=itemgetter(0))
-    return Queue(tuple(rank for rank, _ in ordered), tuple(tokens for _, tokens in ordered))
+    return Queue.of((rank for rank, _ in ordered), (tokens for _, tokens in ordered))
 
 
 def busy(
