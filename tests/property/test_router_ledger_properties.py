@@ -80,7 +80,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert load.prefill == pytest.approx(
                 sum(max(0, r.prompt - r.cached) / max(1.0, r.predicted) for r in here), abs=1e-6
             )
-            assert load.queue == Queue(tuple(r.rank for r in waiting), tuple(r.left for r in waiting))
+            assert load.queue == Queue.of((r.rank for r in waiting), (r.left for r in waiting))
 
 
 LedgerMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
@@ -97,7 +97,7 @@ def test_ahead_counts_what_a_newcomer_finds_before_it(
 ) -> None:
     """Of the last so many in order, those whose rank is no higher stand before a newcomer."""
     ordered = sorted(entries, key=lambda entry: entry[0])
-    queue = Queue(tuple(each for each, _ in ordered), tuple(tokens for _, tokens in ordered))
+    queue = Queue.of((each for each, _ in ordered), (tokens for _, tokens in ordered))
     before = [tokens for each, tokens in ordered[max(0, len(ordered) - waiting) :] if rank is None or each <= rank]
 
     count, tokens = queue.ahead(rank, waiting)
