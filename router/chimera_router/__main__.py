@@ -31,7 +31,14 @@ from chimera_router.prediction.predictor import open_predictor
 from chimera_router.scheduling.ledger import Ledger
 from chimera_router.settings import PoolSettings
 from chimera_router.telemetry import logs
-from chimera_router.telemetry.metrics import ApplicationCollector, CorrectionCollector, Metrics, PoolCollector
+from chimera_router.telemetry.metrics import (
+    ApplicationCollector,
+    CorrectionCollector,
+    FitCollector,
+    Metrics,
+    PoolCollector,
+    PriceCollector,
+)
 from chimera_router.workflow.table import ProgramTable
 
 USAGE_ERROR = 2
@@ -172,6 +179,8 @@ async def _picker(arguments: argparse.Namespace) -> AsyncIterator[tuple[Picker, 
     )
     metrics.watch(PoolCollector(director))
     metrics.watch(CorrectionCollector(corrections))
+    metrics.watch(FitCollector(director.fits))
+    metrics.watch(PriceCollector(director.steering))
     metrics.watch(ApplicationCollector(lambda: (len(corrections.applications), corrections.applications.forgotten)))
     picker = Picker(arguments.config, arguments.state_path, metrics, datastore, director, corrections, compute)
     async with aiohttp.ClientSession() as session:

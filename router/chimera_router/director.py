@@ -17,12 +17,16 @@ from chimera_router.prediction.correction import corrected
 from chimera_router.prediction.port import Judgement, Predictor, Query
 from chimera_router.protocol import mutations
 from chimera_router.protocol.events import Choose, Headers, Route
+from chimera_router.scheduling.fitting import Fits
 from chimera_router.scheduling.ledger import Ledger
+from chimera_router.scheduling.passages import Meters, Passing
+from chimera_router.scheduling.steering import Steering
 from chimera_router.scheduling.types import (
     Assignment,
     Decision,
     ModelPrediction,
     PoolSnapshot,
+    Reason,
     Rejection,
     SchedulingRequest,
 )
@@ -68,6 +72,9 @@ class Director:
     clock: Callable[[], float]
     wall: Callable[[], float]
     tally: Tally = field(default_factory=Tally)
+    fits: Fits = field(default_factory=Fits)
+    meters: Meters = field(default_factory=Meters)
+    steering: Steering = field(default_factory=Steering)
 
     async def choose(self, asked: Choose) -> Exchange:
         """Return the exchange that a request begins.
@@ -123,7 +130,7 @@ class Director:
 
     def snapshot(self) -> PoolSnapshot:
         """Return the pool at this moment."""
-        return self.datastore.snapshot(self.pool.settings.models)
+        return self._snapshot(self.pool)
 
     def workflows(self) -> int:
         """Return the number of workflows in the table."""
@@ -144,6 +151,7 @@ class Director:
             workflow=program.ordinal,
             prompt_tokens=asked.request.prompt_tokens,
             arrival=self.wall(),
+            tokens_so_far=program.tokens,
             pinned=asked.pinned,
             assignment=program.assignment,
             subset=asked.subset,
@@ -154,11 +162,14 @@ class Director:
         predictions = await pool.predictor.predict(query)
         now = self.clock()
         self.metrics.prediction_seconds.observe(now - asked)
-        snapshot = self.datastore.snapshot(pool.settings.models)
-        outcome = pool.settings.scheduler.schedule(request, predictions, snapshot, now)
+        scheduler = self.steering.steered(pool.settings.scheduler, pool.settings.target, now)
+        outcome = scheduler.schedule(request, predictions, self._snapshot(pool), now)
         if isinstance(outcome, Rejection):
             raise NoEndpoints(reason=outcome.reason)
         return outcome
+
+    def _snapshot(self, pool: ActivePool) -> PoolSnapshot:
+        return self.datastore.snapshot(self.fits.fitted(pool.settings.models))
 
     def _begin(
         self, pool: ActivePool, decision: Decision, asked: Choose, *, program: Program, query: Query
@@ -179,7 +190,20 @@ class Director:
             query=query,
             route=_route(decision, pool.settings, _response_headers(decision, program, asked.headers)),
             ticket=self.ledger.open(decision, prompt_tokens=prompt_tokens),
+            configured=pool.settings.models[decision.model],
+            passing=self._pass(pool, decision, asked),
             began=self.clock(),
+        )
+
+    def _pass(self, pool: ActivePool, decision: Decision, asked: Choose) -> Passing:
+        address = decision.endpoint.address
+        return self.meters.open(
+            address,
+            slots=pool.settings.models[decision.model].coefficients.max_num_seqs,
+            uncached=max(0, asked.request.prompt_tokens - decision.cached_tokens),
+            metrics=self.datastore.metrics(address),
+            now=self.clock(),
+            sequences=asked.request.choices,
         )
 
     def _count(self, arrival: Arrival, previous: Assignment | None, decision: Decision, started: float) -> None:
@@ -188,6 +212,8 @@ class Director:
         metrics.decisions.labels(decision.model, decision.reason).inc()
         metrics.requests.labels(decision.model).inc()
         metrics.confidence.labels(decision.model).observe(decision.prediction.confidence)
+        if decision.reason is Reason.POLICY:
+            self.steering.observe(confidence=decision.prediction.confidence, now=self.clock(), decision=decision)
         metrics.stages.labels(arrival.found_by).inc()
         metrics.applications.labels(decision.application).inc()
         tally.requests[decision.model] += 1

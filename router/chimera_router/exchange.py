@@ -9,8 +9,11 @@ from prometheus_client import Histogram
 from chimera_router.datalayer.datastore import Datastore
 from chimera_router.prediction.port import Observation, Predictor, Query
 from chimera_router.protocol.events import AnswerEnded, AnswerStarted, Route
+from chimera_router.scheduling.fitting import Fits
 from chimera_router.scheduling.ledger import Ledger, Ticket
-from chimera_router.scheduling.types import Decision, PredictionSource
+from chimera_router.scheduling.passages import Passing
+from chimera_router.scheduling.steering import Steering
+from chimera_router.scheduling.types import Decision, EngineMetrics, Model, PredictionSource
 from chimera_router.telemetry.metrics import Metrics
 from chimera_router.workflow.table import Program, ProgramTable
 
@@ -24,6 +27,8 @@ class Accounts(Protocol):
     table: ProgramTable
     ledger: Ledger
     metrics: Metrics
+    fits: Fits
+    steering: Steering
 
     @property
     def clock(self) -> Callable[[], float]: ...  # noqa: D102 - seconds on a monotonic clock
@@ -34,7 +39,11 @@ class Accounts(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Exchange:
-    """Holds a request's place in the ledger until `close`, which must always be called."""
+    """Holds a request's place in the ledger and on its engine's meter until `close`, which must always be called.
+
+    Attributes:
+        configured: The model as configured when it was chosen.
+    """
 
     accounts: Accounts
     decision: Decision
@@ -43,6 +52,8 @@ class Exchange:
     query: Query
     route: Route
     ticket: Ticket
+    configured: Model
+    passing: Passing
     began: float
     _complete: bool = False
     _first_byte: bool = False
@@ -59,6 +70,7 @@ class Exchange:
             self._first_byte = True
             self._observe(self.accounts.metrics.first_byte)
         self.accounts.ledger.progress(self.ticket, generated=output_tokens)
+        self.passing.progressed(output_tokens, self._engine(), self.accounts.clock())
 
     def ended(self, answer: AnswerEnded) -> None:
         """The answer is complete: what came true corrects the workflow's state and the predictor."""
@@ -70,6 +82,7 @@ class Exchange:
             metrics.output_tokens.labels(model).observe(tokens)
             metrics.length_ratio.labels(model).observe(tokens / max(1.0, self.decision.prediction.stage_tokens))
             self._learn(tokens)
+            self._time(tokens)
         if answer.usage.prompt_tokens:
             metrics.prompt_tokens.labels(model).observe(answer.usage.prompt_tokens)
         metrics.cached_tokens.labels(model).inc(answer.usage.cached_tokens or 0)
@@ -77,6 +90,7 @@ class Exchange:
     def close(self) -> None:
         """Release what the request holds, however it ended."""
         self.accounts.ledger.close(self.ticket)
+        self.passing.closed(self._engine(), self.accounts.clock())
         if not self._complete:
             self.accounts.metrics.unfinished.labels(self.decision.model).inc()
 
@@ -87,6 +101,19 @@ class Exchange:
             after = self.decision.prediction.stage_tokens
             metrics = self.accounts.metrics
             metrics.length_off(observation.model, before=observation.predicted_tokens, after=after, tokens=tokens)
+
+    def _time(self, tokens: int) -> None:
+        """Learn from the time that it took: how fast the engine is, and what time should cost."""
+        accounts, now = self.accounts, self.accounts.clock()
+        accounts.steering.observe(latency=now - self.began, now=now, decision=self.decision)
+        passage = self.passing.ended(tokens, self._engine(), now)
+        expected = accounts.fits.observe(self.configured, passage) if passage is not None else None
+        if passage is not None and expected is not None:
+            before, after = expected
+            accounts.metrics.step_time_off(self.configured.name, before=before, after=after, seconds=passage.seconds)
+
+    def _engine(self) -> EngineMetrics | None:
+        return self.accounts.datastore.metrics(self.decision.endpoint.address)
 
     def _observation(self, tokens: int) -> Observation:
         return Observation(

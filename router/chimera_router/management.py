@@ -56,10 +56,12 @@ class Management:
     async def _status(self, _request: web.Request) -> web.Response:
         director = self._director
         tally, settings, snapshot = director.tally, director.pool.settings, director.snapshot()
+        steer = director.steering.steer
         return web.json_response(
             {
                 "pool": settings.catalog.pool,
                 "policy": settings.scheduler.policy.name,
+                "price": None if steer is None else steer.price,
                 "predictor": director.pool.predictor.source,
                 "workflows": {
                     "open": director.workflows(),
@@ -75,16 +77,19 @@ class Management:
     def _model(self, name: str, snapshot: PoolSnapshot) -> dict[str, str | int | float]:
         states = [state for state in snapshot.endpoints if state.endpoint.model == name]
         metrics = [state.metrics for state in states if state.metrics]
-        in_flight = [entry for state in states for entry in state.in_flight]
+        coefficients = snapshot.models[name].coefficients
         return {
             "model": name,
             "endpoints": len(states),
             "ready": sum(state.ready for state in states),
             "running": sum(each.running for each in metrics),
             "waiting": sum(each.waiting for each in metrics),
-            "in_flight": len(in_flight),
-            "in_flight_tokens": round(sum(entry.tokens for entry in in_flight)),
+            "in_flight": sum(state.load.requests for state in states),
+            "in_flight_tokens": round(sum(state.load.tokens for state in states)),
             "requests": self._director.tally.requests[name],
+            "base_step_ms": coefficients.base_step * 1e3,
+            "step_per_sequence_us": coefficients.per_sequence * 1e6,
+            "prefill_us_per_token": coefficients.prefill_per_token * 1e6,
         }
 
 

@@ -55,6 +55,7 @@ async def test_status_counts_models_and_workflows(client: TestClient) -> None:
 
     assert (status["pool"], status["policy"], status["predictor"]) == ("assistants", "slack", "bundle")
     assert status["workflows"] == {"open": 0, "stages": 0, "later_stages": 0, "recognised": 0, "kept": 0}
+    assert status["price"] is None
     assert status["models"][0] == {
         "model": "small",
         "endpoints": 1,
@@ -64,6 +65,9 @@ async def test_status_counts_models_and_workflows(client: TestClient) -> None:
         "in_flight": 0,
         "in_flight_tokens": 0,
         "requests": 0,
+        "base_step_ms": 10.0,
+        "step_per_sequence_us": 0.0,
+        "prefill_us_per_token": 0.0,
     }
 
 

@@ -1,9 +1,10 @@
 """Hold what is known of every endpoint and publish it as one immutable snapshot."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chimera_router.scheduling.ledger import Ledger
+from chimera_router.scheduling.load import Load
 from chimera_router.scheduling.types import Endpoint, EndpointState, EngineMetrics, Model, PoolSnapshot
 
 
@@ -12,6 +13,15 @@ class _Known:
     endpoint: Endpoint
     ready: bool = False
     metrics: EngineMetrics | None = None
+    _state: EndpointState | None = None
+
+    def state(self, load: Load) -> EndpointState:
+        """Return the endpoint as it is, and the same value again while nothing has changed."""
+        last = self._state
+        if last is None or last.load is not load or last.metrics is not self.metrics or last.ready is not self.ready:
+            last = EndpointState(endpoint=self.endpoint, metrics=self.metrics, load=load, ready=self.ready)
+            self._state = last
+        return last
 
 
 class Datastore:
@@ -34,10 +44,14 @@ class Datastore:
         self._known = {endpoint.address: self._kept(endpoint) or _Known(endpoint) for endpoint in endpoints}
 
     def answered(self, address: str, metrics: EngineMetrics | None) -> None:
-        """Record a scrape that reached the engine; None where its numbers are not to be believed."""
+        """Record a scrape that reached the engine; None where its numbers are not to be believed.
+
+        What this picker has there is counted now: later the numbers are old, and its own would pass for foreign.
+        """
         known = self._known.get(address)
         if known is not None:
-            known.ready, known.metrics = True, metrics
+            own = self._ledger.of(address).requests
+            known.ready, known.metrics = True, metrics and replace(metrics, own=own)
 
     def failed(self, address: str) -> bool:
         """Record that the engine could not be reached: it gets nothing until it answers. Return whether that is new."""
@@ -47,15 +61,18 @@ class Datastore:
         was_ready, known.ready, known.metrics = known.ready, False, None
         return was_ready
 
+    def metrics(self, address: str) -> EngineMetrics | None:
+        """Return what an engine last said of itself; None where that is not known."""
+        known = self._known.get(address)
+        return known.metrics if known is not None else None
+
     def snapshot(self, models: Mapping[str, Model]) -> PoolSnapshot:
         """Return the pool at this moment, endpoints of models that left the pool left out."""
+        of = self._ledger.of
         return PoolSnapshot(
-            models=models, endpoints=tuple(self._state(k) for k in self._known.values() if k.endpoint.model in models)
+            models=models,
+            endpoints=tuple([k.state(of(address)) for address, k in self._known.items() if k.endpoint.model in models]),
         )
-
-    def _state(self, known: _Known) -> EndpointState:
-        in_flight = self._ledger.of(known.endpoint.address)
-        return EndpointState(endpoint=known.endpoint, metrics=known.metrics, in_flight=in_flight, ready=known.ready)
 
     def _kept(self, endpoint: Endpoint) -> _Known | None:
         known = self._known.get(endpoint.address)

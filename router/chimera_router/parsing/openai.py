@@ -39,6 +39,7 @@ class ParsedRequest:
     Attributes:
         model: As the client wrote it.
         messages: The conversation; a completion's prompt counts as one user message.
+        choices: Answers asked for, each a sequence of its own in the engine.
         tools: Names of the functions that the model may call, in the client's order.
         max_tokens: Output tokens the client allows; None allows any number.
         prompt_tokens: Estimate, from the length of the text.
@@ -53,6 +54,7 @@ class ParsedRequest:
     prompt_tokens: int
     body: bytes
     tools: tuple[str, ...] = ()
+    choices: int = 1
 
     @property
     def preamble(self) -> str:
@@ -148,6 +150,7 @@ def parse(api: Api, body: bytes, limits: Limits) -> ParsedRequest:
         prompt_tokens=sum(len(message.body) for message in messages) // CHARACTERS_PER_TOKEN + 1,
         body=body,
         tools=_tools(fields),
+        choices=fields.n or 1,
     )
 
 

@@ -1,17 +1,14 @@
 """Make the decision: request, predictions and snapshot in, destination and reasons out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from chimera_router.scheduling.latency import Demand, estimate
+from chimera_router.scheduling.candidates import cached_tokens, candidates
+from chimera_router.scheduling.orders import Order, RemainingFirst
 from chimera_router.scheduling.policies import Candidate, Choice, Policy, Slack
-from chimera_router.scheduling.priority import DEFAULT_AGING_RATE, priority
 from chimera_router.scheduling.types import (
     Decision,
     DropReason,
-    EndpointState,
-    Model,
-    ModelPrediction,
     ModelVerdict,
     PoolSnapshot,
     Predictions,
@@ -21,6 +18,10 @@ from chimera_router.scheduling.types import (
     Verdict,
 )
 
+DEFAULT_RESTAGE_MARGIN = 0.05
+"""Confidence that pays for leaving a workflow's model: its prefix is computed anew, and the other one has not seen what
+the first was up to; more than twice the calibration error of the default bundle, so that noise moves nobody."""
+
 METRICS_MAX_AGE = 5.0  # seconds; five scrapes missed in a row, and the engine's word counts for nothing
 
 
@@ -29,12 +30,15 @@ class Scheduler:
     """The rules in force for one pool.
 
     Attributes:
-        aging_rate: Tokens a second by which a waiting request improves.
+        policy: Which model serves a request.
+        order: Which request an engine serves first.
+        restage: What the policy must gain for a later stage to leave its workflow's model; None never asks it again.
         metrics_max_age: Seconds after which an engine's metrics are treated as unknown.
     """
 
     policy: Policy = field(default_factory=Slack)
-    aging_rate: float = DEFAULT_AGING_RATE
+    order: Order = field(default_factory=RemainingFirst)
+    restage: float | None = None
     metrics_max_age: float = METRICS_MAX_AGE
 
     def schedule(
@@ -42,7 +46,8 @@ class Scheduler:
     ) -> Decision | Rejection:
         """Return where the request goes, or why nowhere.
 
-        A pinned model is only given an endpoint; a later stage keeps its workflow's model; else the policy chooses.
+        A pinned model is only given an endpoint; a later stage keeps its workflow's model, unless restaging gains
+        enough; else the policy chooses.
 
         Args:
             request: What is asked.
@@ -50,119 +55,70 @@ class Scheduler:
             snapshot: The pool at this moment.
             now: Seconds on the clock that stamped the snapshot's metrics.
         """
-        candidates = self._candidates(request, predictions, snapshot, now)
-        reason, choice = self._choose(request, candidates)
+        oldest = now - self.metrics_max_age
+        found = candidates(request, predictions, snapshot, order=self.order, oldest=oldest)
+        reason, choice = self._choose(request, found)
         if choice.chosen is None:
             return Rejection(reason=DropReason.NO_ENDPOINTS)
-        return self._decision(request, predictions, snapshot, candidates, reason, choice)
-
-    def _candidates(
-        self, request: SchedulingRequest, predictions: Predictions, snapshot: PoolSnapshot, now: float
-    ) -> dict[str, Candidate]:
-        """Return every model's fastest endpoint, models without a usable one left out."""
-        best: dict[str, Candidate] = {}
-        for state in snapshot.endpoints:
-            if not state.ready or not _allowed(request, state):
-                continue
-            model = snapshot.models[state.endpoint.model]
-            candidate = self._candidate(request, predictions.by_model[model.name], model, self._believed(state, now))
-            held = best.get(model.name)
-            if held is None or _preferred(candidate, held, request):
-                best[model.name] = candidate
-        return {name: best[name] for name in snapshot.models if name in best}
-
-    def _believed(self, state: EndpointState, now: float) -> EndpointState:
-        if state.metrics is None or now - state.metrics.scraped_at <= self.metrics_max_age:
-            return state
-        return replace(state, metrics=None)
-
-    def _candidate(
-        self, request: SchedulingRequest, prediction: ModelPrediction, model: Model, state: EndpointState
-    ) -> Candidate:
-        demand = Demand(
-            prompt_tokens=request.prompt_tokens,
-            cached_share=_cached_share(request, state),
-            priority=self._priority(request, prediction),
-            prediction=prediction,
-        )
-        latency = estimate(state, model.coefficients, demand)
-        return Candidate(model=model, state=state, latency=latency, prediction=prediction)
-
-    def _priority(self, request: SchedulingRequest, prediction: ModelPrediction) -> int:
-        remaining = prediction.remaining_tokens
-        return priority(remaining_tokens=remaining, arrival=request.arrival, aging_rate=self.aging_rate)
-
-    def _choose(self, request: SchedulingRequest, candidates: Mapping[str, Candidate]) -> tuple[Reason, Choice]:
-        if request.pinned is not None:
-            return Reason.PINNED, _settled(request.pinned, candidates)
-        if request.assignment is not None and request.assignment.model in candidates:
-            return Reason.WORKFLOW, _settled(request.assignment.model, candidates)
-        if not candidates:
-            return Reason.POLICY, Choice(None, {})
-        choice = self.policy.choose(list(candidates.values()), request)
-        return (Reason.ONLY if len(candidates) == 1 else Reason.POLICY), choice
-
-    def _decision(  # noqa: PLR0913, PLR0917 - gathers what the steps above found
-        self,
-        request: SchedulingRequest,
-        predictions: Predictions,
-        snapshot: PoolSnapshot,
-        candidates: Mapping[str, Candidate],
-        reason: Reason,
-        choice: Choice,
-    ) -> Decision:
-        chosen = choice.chosen
-        if chosen is None:
-            raise ValueError("a decision needs a chosen model")
-        ordered = chosen.model.priority and self.policy.ordered
+        chosen, verdicts = choice.chosen, choice.verdicts
         return Decision(
             model=chosen.model.name,
             endpoint=chosen.state.endpoint,
-            priority=self._priority(request, chosen.prediction) if ordered else None,
+            priority=self.order.rank(request, chosen.prediction) if chosen.model.priority else None,
             policy=self.policy.name,
             reason=reason,
             prediction=chosen.prediction,
             latency=chosen.latency,
             source=predictions.source,
             application=predictions.application,
-            verdicts=tuple(_verdict(name, predictions, candidates, choice) for name in snapshot.models),
+            cached_tokens=cached_tokens(request, chosen.state),
+            verdicts=tuple(_verdict(name, predictions, found, verdicts) for name in snapshot.models),
         )
 
+    def _choose(self, request: SchedulingRequest, found: Mapping[str, Candidate]) -> tuple[Reason, Choice]:
+        if request.pinned is not None:
+            return Reason.PINNED, _settled(request.pinned, found)
+        kept = found.get(request.assignment.model) if request.assignment is not None else None
+        if kept is not None:
+            return self._stay_or_leave(request, kept, found)
+        if not found:
+            return Reason.POLICY, Choice(None, {})
+        choice = self.policy.choose(list(found.values()), request)
+        return (Reason.ONLY if len(found) == 1 else Reason.POLICY), choice
 
-def _allowed(request: SchedulingRequest, state: EndpointState) -> bool:
-    return request.subset is None or state.endpoint.address in request.subset
+    def _stay_or_leave(
+        self, request: SchedulingRequest, kept: Candidate, found: Mapping[str, Candidate]
+    ) -> tuple[Reason, Choice]:
+        if self.restage is None:
+            return Reason.WORKFLOW, _settled(kept.model.name, found)
+        choice = self.policy.choose(list(found.values()), request)
+        chosen = choice.chosen
+        if chosen is None or chosen is kept:
+            return Reason.WORKFLOW, _settled(kept.model.name, found)
+        if self.policy.gain(chosen, kept) > self.restage:
+            return Reason.POLICY, choice
+        verdicts = choice.verdicts | {chosen.model.name: Verdict.NO_GAIN, kept.model.name: Verdict.CHOSEN}
+        return Reason.WORKFLOW, Choice(kept, verdicts)
 
 
-def _preferred(candidate: Candidate, held: Candidate, request: SchedulingRequest) -> bool:
-    """Return whether to replace the endpoint held: the workflow's own stays, else the faster one wins."""
-    own = request.assignment.endpoint if request.assignment else None
-    if own in (candidate.state.endpoint.address, held.state.endpoint.address):
-        return candidate.state.endpoint.address == own
-    return candidate.latency < held.latency
-
-
-def _cached_share(request: SchedulingRequest, state: EndpointState) -> float:
-    assignment = request.assignment
-    if assignment is None or assignment.endpoint != state.endpoint.address or not request.prompt_tokens:
-        return 0.0
-    return min(1.0, assignment.seen_tokens / request.prompt_tokens)
-
-
-def _settled(model: str, candidates: Mapping[str, Candidate]) -> Choice:
+def _settled(model: str, found: Mapping[str, Candidate]) -> Choice:
     """Return the choice that was made before this request came."""
-    verdicts = dict.fromkeys(candidates, Verdict.NOT_ASKED)
-    if model in candidates:
+    verdicts = dict.fromkeys(found, Verdict.NOT_ASKED)
+    if model in found:
         verdicts[model] = Verdict.CHOSEN
-    return Choice(candidates.get(model), verdicts)
+    return Choice(found.get(model), verdicts)
 
 
-def _verdict(model: str, predictions: Predictions, candidates: Mapping[str, Candidate], choice: Choice) -> ModelVerdict:
-    candidate = candidates.get(model)
+def _verdict(
+    model: str, predictions: Predictions, found: Mapping[str, Candidate], verdicts: Mapping[str, Verdict]
+) -> ModelVerdict:
+    candidate = found.get(model)
     prediction = predictions.by_model[model]
     return ModelVerdict(
         model=model,
         confidence=prediction.confidence,
         latency=candidate.latency if candidate else None,
+        delay=candidate.delay if candidate else None,
         remaining_tokens=prediction.remaining_tokens,
-        verdict=choice.verdicts.get(model, Verdict.NO_ENDPOINT),
+        verdict=verdicts.get(model, Verdict.NO_ENDPOINT),
     )

@@ -7,7 +7,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from chimera_router.scheduling.types import PoolSnapshot
+from chimera_router.scheduling.steering import Steering
+from chimera_router.scheduling.types import Coefficients, PoolSnapshot
 
 _FAST = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25)  # seconds; the picker's own work
 _SLOW = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250)  # seconds; an engine's work
@@ -71,6 +72,13 @@ class Metrics:
             buckets=_OFF,
             registry=r,
         )
+        self.step_time_error = Histogram(
+            "chimera_step_time_error_factor",
+            "Seconds in the engine over seconds expected for as many tokens, or the inverse, whichever is above 1",
+            ["model", "fit"],
+            buckets=_OFF,
+            registry=r,
+        )
         self.confidence_error = Histogram(
             "chimera_confidence_squared_error",
             "Of the chance predicted, once the workflow was judged; its mean is the Brier score",
@@ -78,6 +86,12 @@ class Metrics:
             buckets=_SQUARE,
             registry=r,
         )
+
+    def step_time_off(self, model: str, *, before: float, after: float, seconds: float) -> None:
+        """Count by what factors an engine's time was off, expected by coefficients as configured and as fitted."""
+        for fit, expected in (("before", before), ("after", after)):
+            ratio = seconds / expected
+            self.step_time_error.labels(model, fit).observe(max(ratio, 1.0 / ratio))
 
     def length_off(self, model: str, *, before: float, after: float, tokens: float) -> None:
         """Count by what factors a length was off, predicted before and after the online correction."""
@@ -119,6 +133,51 @@ class CorrectionCollector(Collector):
         return [length, logits]
 
 
+class FitCollector(Collector):
+    """Gauges of the engines' coefficients as they are fitted.
+
+    Args:
+        fits: Iterated at each scrape: model and coefficients.
+    """
+
+    def __init__(self, fits: Iterable[tuple[str, Coefficients]]) -> None:
+        self._fits = fits
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Return one family a coefficient."""
+        base = GaugeMetricFamily("chimera_base_step_seconds", "Of a decode step, for any batch", labels=["model"])
+        each = GaugeMetricFamily("chimera_step_per_sequence_seconds", "Each request adds to it", labels=["model"])
+        prefill = GaugeMetricFamily("chimera_prefill_per_token_seconds", "Of an uncached token", labels=["model"])
+        for model, coefficients in self._fits:
+            base.add_metric([model], coefficients.base_step)
+            each.add_metric([model], coefficients.per_sequence)
+            prefill.add_metric([model], coefficients.prefill_per_token)
+        return [base, each, prefill]
+
+
+class PriceCollector(Collector):
+    """Gauges of the price that is steered; none where none is.
+
+    Args:
+        steering: Read at each scrape.
+    """
+
+    def __init__(self, steering: Steering) -> None:
+        self._steering = steering
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """Return the price, what it is to hold, and what it holds."""
+        price = GaugeMetricFamily("chimera_price", "Confidence per second")
+        target = GaugeMetricFamily("chimera_price_target", "Mean to hold", labels=["mean"])
+        held = GaugeMetricFamily("chimera_price_held", "The mean of late", labels=["mean"])
+        steer = self._steering.steer
+        if steer is not None:
+            price.add_metric([], steer.price)
+            target.add_metric([steer.target.name], steer.target.value)
+            held.add_metric([steer.target.name], steer.mean)
+        return [price, target, held]
+
+
 class ApplicationCollector(Collector):
     """Gauges of the applications learned online, which have no names of their own here: clients make those.
 
@@ -155,8 +214,8 @@ class PoolCollector(Collector):
         for state in snapshot.endpoints:
             names = [state.endpoint.name, state.endpoint.model]
             ready.add_metric(names, float(state.ready))
-            requests.add_metric(names, len(state.in_flight))
-            tokens.add_metric(names, sum(entry.tokens for entry in state.in_flight))
+            requests.add_metric(names, state.load.requests)
+            tokens.add_metric(names, state.load.tokens)
             if state.metrics:
                 waiting.add_metric(names, state.metrics.waiting)
         workflows = GaugeMetricFamily("chimera_workflows_open", "Workflows in the program table")
