@@ -29,6 +29,7 @@ from chimera_router.scheduling.types import (
 from chimera_router.settings import PoolSettings
 from chimera_router.telemetry.metrics import Metrics
 from chimera_router.workflow import identity
+from chimera_router.workflow.conversation import Conversation
 from chimera_router.workflow.table import Arrival, Program, ProgramTable
 
 
@@ -79,9 +80,13 @@ class Director:
         arrival = self._arrive(asked)
         program = arrival.program
         query = _query(asked.request, asked.headers, program)
-        decision = await self._decide(pool, query, self._request(asked, program))
+        try:
+            decision = await self._decide(pool, query, self._request(asked, arrival))
+        except BaseException:
+            self.table.leave(program, self.clock())
+            raise
         previous = program.assignment
-        exchange = self._begin(pool, decision, asked, program=program, query=query)
+        exchange = self._begin(pool, decision, asked, arrival=arrival, query=query)
         self._count(arrival, previous, decision, started)
         return exchange
 
@@ -130,23 +135,23 @@ class Director:
         return len(self.table)
 
     def _arrive(self, asked: Choose) -> Arrival:
-        running = identity.digests(asked.request.messages)
+        request = asked.request
+        tenant = identity.tenant(asked.headers)
         return self.table.arrive(
-            tenant=identity.tenant(asked.headers),
+            Conversation.of(request.messages, tenant=tenant, previous=request.previous),
             claim=identity.claim(asked.headers),
-            digest=running[-1],
-            continuations=identity.continuations(asked.request.messages, running),
+            retry=identity.retries(asked.headers),
             now=self.clock(),
         )
 
-    def _request(self, asked: Choose, program: Program) -> SchedulingRequest:
+    def _request(self, asked: Choose, arrival: Arrival) -> SchedulingRequest:
         return SchedulingRequest(
-            workflow=program.ordinal,
+            workflow=arrival.program.ordinal,
             prompt_tokens=asked.request.prompt_tokens,
             arrival=self.wall(),
             pinned=asked.pinned,
-            assignment=program.assignment,
-            subset=asked.subset,
+            assignment=arrival.held or arrival.program.assignment,
+            subset=_holding(asked.subset, arrival.held),
         )
 
     async def _decide(self, pool: ActivePool, query: Query, request: SchedulingRequest) -> Decision:
@@ -161,9 +166,9 @@ class Director:
         return outcome
 
     def _begin(
-        self, pool: ActivePool, decision: Decision, asked: Choose, *, program: Program, query: Query
+        self, pool: ActivePool, decision: Decision, asked: Choose, *, arrival: Arrival, query: Query
     ) -> Exchange:
-        prompt_tokens = asked.request.prompt_tokens
+        program, prompt_tokens = arrival.program, asked.request.prompt_tokens
         self.table.assign(
             program,
             _assignment(decision, prompt_tokens),
@@ -175,6 +180,7 @@ class Director:
             accounts=self,
             decision=decision,
             program=program,
+            conversation=arrival.conversation,
             predictor=pool.predictor,
             query=query,
             route=_route(decision, pool.settings, _response_headers(decision, program, asked.headers)),
@@ -199,6 +205,13 @@ class Director:
         if previous is not None and previous.model == decision.model:
             tally.kept += 1
             metrics.kept.inc()
+
+
+def _holding(subset: frozenset[str] | None, held: Assignment | None) -> frozenset[str] | None:
+    """Return the endpoints allowed: an engine keeps its responses in its own memory, so only that one knows them."""
+    if held is None:
+        return subset
+    return frozenset((held.endpoint,)) & (subset if subset is not None else frozenset((held.endpoint,)))
 
 
 def _uncorrected(prediction: ModelPrediction) -> float:

@@ -10,9 +10,10 @@ from chimera_router.datalayer.datastore import Datastore
 from chimera_router.prediction.port import Observation, Predictor, Query
 from chimera_router.protocol.events import AnswerEnded, AnswerStarted, Route
 from chimera_router.scheduling.ledger import Ledger, Ticket
-from chimera_router.scheduling.types import Decision, PredictionSource
+from chimera_router.scheduling.types import Assignment, Decision, PredictionSource
 from chimera_router.telemetry.metrics import Metrics
-from chimera_router.workflow.table import Program, ProgramTable
+from chimera_router.workflow.conversation import Conversation
+from chimera_router.workflow.table import Outcome, Program, ProgramTable
 
 _UNREACHABLE = frozenset((502, 503, 504))  # what a gateway answers for an engine that is not there
 
@@ -39,17 +40,20 @@ class Exchange:
     accounts: Accounts
     decision: Decision
     program: Program
+    conversation: Conversation
     predictor: Predictor
     query: Query
     route: Route
     ticket: Ticket
     began: float
+    _failed: bool = False
     _complete: bool = False
     _first_byte: bool = False
 
     def started(self, answer: AnswerStarted) -> None:
         """The answer's status is known. One that says nobody is there takes the endpoint out of rotation at once."""
         self.accounts.metrics.answers.labels(self.decision.model, f"{answer.status // 100}xx").inc()
+        self._failed = answer.status >= 400
         if answer.status in _UNREACHABLE:
             self.accounts.datastore.failed(self.decision.endpoint.address)
 
@@ -65,7 +69,8 @@ class Exchange:
         self._complete = True
         model, metrics, tokens = self.decision.model, self.accounts.metrics, answer.output_tokens
         self._observe(metrics.duration)
-        self.accounts.table.finish(self.program, output_tokens=tokens)
+        if not self._failed:
+            self.accounts.table.finish(self.program, output_tokens=tokens, outcome=self._outcome(answer))
         if tokens:
             metrics.output_tokens.labels(model).observe(tokens)
             metrics.length_ratio.labels(model).observe(tokens / max(1.0, self.decision.prediction.stage_tokens))
@@ -77,8 +82,14 @@ class Exchange:
     def close(self) -> None:
         """Release what the request holds, however it ended."""
         self.accounts.ledger.close(self.ticket)
+        self.accounts.table.leave(self.program, self.accounts.clock())
         if not self._complete:
             self.accounts.metrics.unfinished.labels(self.decision.model).inc()
+
+    def _outcome(self, answer: AnswerEnded) -> Outcome:
+        endpoint, seen = self.decision.endpoint, self.query.prompt_tokens + answer.output_tokens
+        assignment = Assignment(model=endpoint.model, endpoint=endpoint.address, seen_tokens=seen)
+        return Outcome(conversation=self.conversation, answer=answer.answer, assignment=assignment)
 
     def _learn(self, tokens: int) -> None:
         observation = self._observation(tokens)

@@ -44,7 +44,12 @@ def test_newer_token_limit_wins() -> None:
             id="parts with an image",
         ),
         pytest.param({"role": "assistant", "content": None}, "", id="no content"),
-        pytest.param({"role": "assistant", "tool_calls": [1]}, "[1]", id="tool calls"),
+        pytest.param(
+            {"role": "assistant", "tool_calls": [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]},
+            "f({})",
+            id="tool calls",
+        ),
+        pytest.param({"role": "assistant", "tool_calls": [1]}, "", id="calls of another kind"),
     ],
 )
 def test_message_content_comes_in_every_form_of_the_api(message: dict[str, object], expected: str) -> None:

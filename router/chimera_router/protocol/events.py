@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chimera_router.parsing.openai import ParsedRequest
+from chimera_router.parsing.replies import Answer
 from chimera_router.parsing.usage import Usage
 
 Headers = tuple[tuple[str, str], ...]
@@ -171,10 +172,11 @@ class AnswerProgressed:
 
 @dataclass(frozen=True, slots=True)
 class AnswerEnded:
-    """Account: the answer is complete."""
+    """Account: the answer is complete. `answer` is what it said."""
 
     output_tokens: int
     usage: Usage = field(default_factory=Usage)
+    answer: Answer = field(default_factory=Answer)
 
 
 Send = (

@@ -11,6 +11,7 @@ from chimera_router import wire
 from chimera_router.errors import InvalidRequest, ProtocolViolation, RequestError, UnknownPath, WrongMethod
 from chimera_router.parsing.limits import Limits
 from chimera_router.parsing.openai import Api, ParsedRequest, parse, rewrite
+from chimera_router.parsing.replies import ReplyReader
 from chimera_router.parsing.usage import UsageScanner
 from chimera_router.protocol import mutations
 from chimera_router.protocol.catalog import Catalog
@@ -64,6 +65,7 @@ class StreamMachine:
         self._trailers = False
         self._route: Route | None = None
         self._scanner = UsageScanner()
+        self._reader = ReplyReader()
 
     @property
     def done(self) -> bool:
@@ -178,6 +180,7 @@ class StreamMachine:
 
     def _response_body(self, event: ResponseBody) -> list[Action]:
         self._scanner.feed(event.data)
+        self._reader.feed(event.data)
         sent = SendResponseBody(event.data, event.end_of_stream)
         if event.end_of_stream:
             return [sent, self._answer_ended()]
@@ -185,7 +188,7 @@ class StreamMachine:
 
     def _answer_ended(self) -> AnswerEnded:
         self._state = _State.DONE
-        return AnswerEnded(self._scanner.output_tokens, self._scanner.usage)
+        return AnswerEnded(self._scanner.output_tokens, self._scanner.usage, self._reader.answer())
 
     def _end(self, error: RequestError) -> list[Send]:
         self._state = _State.DONE
