@@ -8,12 +8,12 @@ from prometheus_client import Histogram
 
 from chimera_router.datalayer.datastore import Datastore
 from chimera_router.prediction.port import Observation, Predictor, Query
-from chimera_router.protocol.events import AnswerEnded, AnswerStarted, Route
+from chimera_router.protocol.events import AnswerEnded, AnswerStarted, AnswerTold, Route
 from chimera_router.scheduling.ledger import Ledger, Ticket
 from chimera_router.scheduling.types import Assignment, Decision, PredictionSource
 from chimera_router.telemetry.metrics import Metrics
 from chimera_router.workflow.conversation import Conversation
-from chimera_router.workflow.table import Outcome, Program, ProgramTable
+from chimera_router.workflow.table import Program, ProgramTable
 
 _UNREACHABLE = frozenset((502, 503, 504))  # what a gateway answers for an engine that is not there
 
@@ -64,13 +64,19 @@ class Exchange:
             self._observe(self.accounts.metrics.first_byte)
         self.accounts.ledger.progress(self.ticket, generated=output_tokens)
 
+    def told(self, answer: AnswerTold) -> None:
+        """All that the model says is known; the client may go on from it before the answer has ended."""
+        endpoint, seen = self.decision.endpoint, self.query.prompt_tokens + answer.output_tokens
+        made_at = Assignment(model=endpoint.model, endpoint=endpoint.address, seen_tokens=seen)
+        self.accounts.table.remember(self.program, self.conversation, answer.answer, made_at)
+
     def ended(self, answer: AnswerEnded) -> None:
         """The answer is complete: what came true corrects the workflow's state and the predictor."""
         self._complete = True
         model, metrics, tokens = self.decision.model, self.accounts.metrics, answer.output_tokens
         self._observe(metrics.duration)
         if not self._failed:
-            self.accounts.table.finish(self.program, output_tokens=tokens, outcome=self._outcome(answer))
+            self.accounts.table.finish(self.program, output_tokens=tokens)
         if tokens:
             metrics.output_tokens.labels(model).observe(tokens)
             metrics.length_ratio.labels(model).observe(tokens / max(1.0, self.decision.prediction.stage_tokens))
@@ -85,11 +91,6 @@ class Exchange:
         self.accounts.table.leave(self.program, self.accounts.clock())
         if not self._complete:
             self.accounts.metrics.unfinished.labels(self.decision.model).inc()
-
-    def _outcome(self, answer: AnswerEnded) -> Outcome:
-        endpoint, seen = self.decision.endpoint, self.query.prompt_tokens + answer.output_tokens
-        assignment = Assignment(model=endpoint.model, endpoint=endpoint.address, seen_tokens=seen)
-        return Outcome(conversation=self.conversation, answer=answer.answer, assignment=assignment)
 
     def _learn(self, tokens: int) -> None:
         observation = self._observation(tokens)

@@ -10,7 +10,7 @@ from chimera_router.workflow.conversation import Conversation
 from chimera_router.workflow.evidence import HOLDERS, KEYS, RETRY_WINDOW, EvidenceIndex
 from chimera_router.workflow.identity import Claim, FoundBy
 from chimera_router.workflow.program import Program
-from chimera_router.workflow.table import Arrival, Outcome, ProgramTable, TableLimits
+from chimera_router.workflow.table import Arrival, ProgramTable, TableLimits
 
 SYSTEM = Message("system", "be brief")
 TASK = Message("user", "solve it")
@@ -45,8 +45,8 @@ class Client:
 
     def answer(self, arrival: Arrival, *replies: Message, response: str = "", tokens: int = 10) -> None:
         said = tuple(Reply(reply.text, reply.calls) for reply in replies)
-        outcome = Outcome(conversation=arrival.conversation, answer=Answer(said, response), assignment=HERE)
-        self.table.finish(arrival.program, output_tokens=tokens, outcome=outcome)
+        self.table.remember(arrival.program, arrival.conversation, Answer(said, response), HERE)
+        self.table.finish(arrival.program, output_tokens=tokens)
         self.table.leave(arrival.program, self.now)
 
     def fail(self, arrival: Arrival) -> None:

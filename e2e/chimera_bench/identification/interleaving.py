@@ -18,7 +18,7 @@ from chimera_router.parsing.replies import ReplyReader
 from chimera_router.scheduling.types import Assignment
 from chimera_router.workflow.conversation import Conversation
 from chimera_router.workflow.identity import FoundBy
-from chimera_router.workflow.table import Arrival, Outcome, ProgramTable
+from chimera_router.workflow.table import Arrival, ProgramTable
 
 # Mean seconds until an answer is complete, until a tool has answered, and until a client tries again.
 ANSWERING, ACTING, PAUSING = 6.0, 3.0, 1.0
@@ -108,8 +108,8 @@ class Interleaving:
     def _finish(self, arrival: Arrival, call: Call) -> None:
         reader = ReplyReader()
         reader.feed(_answer(call.reply))
-        outcome = Outcome(conversation=arrival.conversation, answer=reader.answer(), assignment=_SOMEWHERE)
-        self.table.finish(arrival.program, output_tokens=call.tokens, outcome=outcome)
+        self.table.remember(arrival.program, arrival.conversation, reader.answer(), _SOMEWHERE)
+        self.table.finish(arrival.program, output_tokens=call.tokens)
 
     def _judge(self, agent: Agent, arrival: Arrival, kind: str) -> None:
         claimed = arrival.found_by is not FoundBy.NEW

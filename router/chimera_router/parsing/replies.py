@@ -10,6 +10,7 @@ from chimera_router.parsing.responses import Item, merged
 MAX_HELD = 1 << 20
 """Characters of text, and bytes of JSON not yet read, held of an answer: 250,000 tokens. A longer one is not read."""
 
+_DONE = b"[DONE]"
 _FINAL = frozenset(("response.completed", "response.incomplete"))
 
 
@@ -65,6 +66,7 @@ class _Body(_Response):
 
 
 _BODY = msgspec.json.Decoder(_Body)
+_ANY = msgspec.json.Decoder(msgspec.Raw)
 
 
 @dataclass(slots=True)
@@ -94,9 +96,14 @@ class _Spoken:
 
 
 class ReplyReader:
-    """Reads an answer's chunks in order. What it cannot read counts as nothing said."""
+    """Reads an answer's chunks in order. What it cannot read counts as nothing said.
+
+    Attributes:
+        complete: Whether all was said; an answer may end without that being seen.
+    """
 
     def __init__(self) -> None:
+        self.complete = False
         self._pending = b""
         self._held = 0
         self._choices: dict[int, _Spoken] = {}
@@ -108,7 +115,9 @@ class ReplyReader:
         if self._lost:
             return
         self._pending += chunk
-        if not self._pending.startswith(b"{"):  # else no stream: nothing to read before its end
+        if self._pending.startswith(b"{"):
+            self.complete = self._pending.endswith(b"}") and _is_json(self._pending)
+        else:
             *lines, self._pending = self._pending.split(b"\n")
             for line in lines:
                 self._line(line)
@@ -127,6 +136,7 @@ class ReplyReader:
 
     def _line(self, line: bytes) -> None:
         data = line.removeprefix(b"data:").strip()
+        self.complete |= data == _DONE
         if data.startswith(b"{") and not self._lost:
             self._take(data)
 
@@ -142,6 +152,7 @@ class ReplyReader:
             self._response = body
         elif body.response and body.type in _FINAL:
             self._response = body.response
+            self.complete = True
 
     def _choose(self, choice: _Choice) -> None:
         said = self._choices.setdefault(choice.index, _Spoken())
@@ -154,3 +165,12 @@ class ReplyReader:
     def _lose(self) -> None:
         self._lost, self._pending = True, b""
         self._choices.clear()
+
+
+def _is_json(data: bytes) -> bool:
+    """Return whether this is a whole JSON value; a body that merely pauses after a brace is not."""
+    try:
+        _ANY.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return True

@@ -171,12 +171,19 @@ class AnswerProgressed:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerTold:
+    """Account: this is all that the answer says. Comes once, and before the client can have it all."""
+
+    output_tokens: int
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerEnded:
-    """Account: the answer is complete. `answer` is what it said."""
+    """Account: the answer is complete."""
 
     output_tokens: int
     usage: Usage = field(default_factory=Usage)
-    answer: Answer = field(default_factory=Answer)
 
 
 Send = (
@@ -188,5 +195,5 @@ Send = (
     | SendResponseTrailers
     | SendImmediate
 )
-Account = AnswerStarted | AnswerProgressed | AnswerEnded
+Account = AnswerStarted | AnswerProgressed | AnswerTold | AnswerEnded
 Action = Choose | Send | Account

@@ -12,7 +12,7 @@ from chimera_router.workflow.identity import Claim, FoundBy
 from chimera_router.workflow.program import Choice, Program
 from chimera_router.workflow.store import ProgramStore, TableLimits
 
-__all__ = ["Arrival", "Choice", "Outcome", "Program", "ProgramTable", "TableLimits"]
+__all__ = ["Arrival", "Choice", "Program", "ProgramTable", "TableLimits"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +28,6 @@ class Arrival:
     found_by: FoundBy
     conversation: Conversation
     held: Assignment | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of a request: what it asked, what was answered, and where."""
-
-    conversation: Conversation
-    answer: Answer
-    assignment: Assignment
 
 
 class ProgramTable:
@@ -124,15 +115,32 @@ class ProgramTable:
         program.judged = True
         return program.choice
 
-    def finish(self, program: Program, *, output_tokens: int, outcome: Outcome | None = None) -> None:
-        """Add what a stage generated; without its outcome later requests are known only by what was asked."""
+    def remember(self, program: Program, asked: Conversation, answer: Answer, made_at: Assignment) -> None:
+        """Learn what a workflow was told, by which its later requests are known.
+
+        Args:
+            program: Whose request it was.
+            asked: What it asked.
+            answer: What it was told.
+            made_at: Where the answer was made.
+        """
+        if program not in self._store:
+            return
+        keys = asked.replied(answer.replies)
+        self._evidence.add(program, keys)
+        if program.digest == asked.digest:
+            program.latest = keys
+        if answer.id:
+            key = response_key(asked.tenant, answer.id)
+            program.responses[key] = made_at
+            self._evidence.add(program, (key,))
+
+    def finish(self, program: Program, *, output_tokens: int) -> None:
+        """Add what a stage generated."""
         program.tokens += output_tokens
         program.last_tokens = output_tokens
         program.largest_tokens = max(program.largest_tokens, output_tokens)
-        if outcome is None or program.digest == outcome.conversation.digest:
-            program.answered = True
-        if outcome and program in self._store:
-            self._remember(program, outcome)
+        program.answered = True
 
     def leave(self, program: Program, now: float) -> None:
         """Note that a request is over, answered or not; called once for every arrival."""
@@ -159,17 +167,6 @@ class ProgramTable:
         program.in_flight += 1
         self._evidence.add(program, (digest,))
         self._store.touch(program, now)
-
-    def _remember(self, program: Program, outcome: Outcome) -> None:
-        asked, answer = outcome.conversation, outcome.answer
-        keys = asked.replied(answer.replies)
-        self._evidence.add(program, keys)
-        if program.digest == asked.digest:
-            program.latest = keys
-        if answer.id:
-            key = response_key(asked.tenant, answer.id)
-            program.responses[key] = outcome.assignment
-            self._evidence.add(program, (key,))
 
     def _open(self, tenant: str, claim: Claim | None) -> Program:
         program = Program(tenant=tenant, id=claim.id if claim else self._new_id(), ordinal=self.opened)
