@@ -23,6 +23,8 @@ from chimera_router.workflow.table import Arrival, ProgramTable
 # Mean seconds until an answer is complete, until a tool has answered, and until a client tries again.
 ANSWERING, ACTING, PAUSING = 6.0, 3.0, 1.0
 
+FIRST, BRANCH, RETRY = "first", "branch", "retry"
+
 _LIMITS = Limits()
 _SOMEWHERE = Assignment(model="", endpoint="")
 _encode = msgspec.json.Encoder().encode
@@ -33,7 +35,7 @@ class Link:
     """Where a request was put.
 
     Attributes:
-        kind: `first`, `retry`, `branch`, or how its agent treats its history.
+        kind: `FIRST`, `RETRY`, `BRANCH`, or how its agent treats its history.
         claimed: Whether an earlier request's workflow was found for it.
         right: Whether that is its own; of a first request whether it has one of its own.
     """
@@ -77,8 +79,8 @@ class Interleaving:
     def _ask(self, agent: Agent, now: float) -> None:
         call = agent.call(self.draw)
         if agent.stage and self.draw.random() < self.rates.branched:
-            self._send(agent, call.aside(self.draw), "branch", now, lambda _: None)
-        kind = agent.edit if agent.stage else "first"
+            self._send(agent, call.aside(self.draw), BRANCH, now, lambda _: None)
+        kind = agent.edit if agent.stage else FIRST
         self._send(agent, call, kind, now, lambda later: self._act(agent, call, later))
 
     def _act(self, agent: Agent, call: Call, now: float) -> None:
@@ -99,7 +101,7 @@ class Interleaving:
                 self._finish(arrival, call)
             self.table.leave(arrival.program, later)
             if failed:
-                self._after(later, PAUSING, lambda again: self._send(agent, call, "retry", again, then))
+                self._after(later, PAUSING, lambda again: self._send(agent, call, RETRY, again, then))
             else:
                 then(later)
 
@@ -114,7 +116,7 @@ class Interleaving:
     def _judge(self, agent: Agent, arrival: Arrival, kind: str) -> None:
         claimed = arrival.found_by is not FoundBy.NEW
         owner = self._owners.setdefault(arrival.program.id, agent.number)
-        right = owner == agent.number if claimed else kind == "first"
+        right = owner == agent.number if claimed else kind == FIRST
         self.links.append(Link(kind=kind, claimed=claimed, right=right))
 
 
