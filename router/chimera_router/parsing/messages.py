@@ -50,6 +50,8 @@ class Message:
     @property
     def body(self) -> str:
         """All that it says: its words and the functions it calls."""
+        if not self.calls:
+            return self.text
         return self.text + "".join(f"{call.name}({call.arguments})" for call in self.calls)
 
 
