@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from chimera_router import wire
 from chimera_router.datalayer.datastore import Datastore
-from chimera_router.errors import NoEndpoints
+from chimera_router.errors import InvalidRequest, NoEndpoints
 from chimera_router.exchange import Exchange
 from chimera_router.parsing.openai import ParsedRequest
 from chimera_router.prediction.correction import corrected
@@ -75,6 +75,8 @@ class Director:
 
         Raises:
             NoEndpoints: Nothing can take it now.
+            UnknownResponse: It goes on from a response that its tenant never got, or that is forgotten.
+            InvalidRequest: It goes on from a response of another model than it names.
         """
         started, pool = self.clock(), self.pool
         arrival = self._arrive(asked)
@@ -145,6 +147,8 @@ class Director:
         )
 
     def _request(self, asked: Choose, arrival: Arrival) -> SchedulingRequest:
+        if arrival.held and asked.pinned not in (None, arrival.held.model):
+            raise InvalidRequest("model must be the one that made the previous response", param="model")
         return SchedulingRequest(
             workflow=arrival.program.ordinal,
             prompt_tokens=asked.request.prompt_tokens,

@@ -8,7 +8,7 @@ from pools import prediction
 
 from chimera_router import wire
 from chimera_router.director import Director
-from chimera_router.errors import NoEndpoints, UnknownResponse
+from chimera_router.errors import InvalidRequest, NoEndpoints, UnknownResponse
 from chimera_router.exchange import Exchange
 from chimera_router.parsing.limits import Limits
 from chimera_router.parsing.openai import Api, parse
@@ -329,6 +329,16 @@ async def test_a_response_is_continued_on_the_engine_that_keeps_it() -> None:
     assert second.program is first.program
     with pytest.raises(NoEndpoints):
         await made.choose(response("resp_1", subset=frozenset({"127.0.0.1:2"})))
+
+
+async def test_a_response_is_not_continued_by_another_model() -> None:
+    """A pin that contradicts it is the client's mistake, and says so."""
+    made = director()
+    await answered(made, response(), "resp_1")
+
+    with pytest.raises(InvalidRequest, match="model must be the one"):
+        await made.choose(replace(response("resp_1"), pinned="small"))
+    assert (await made.choose(replace(response("resp_1"), pinned="large"))).program.in_flight == 1
 
 
 async def test_a_response_whose_engine_is_gone_is_not_continued_elsewhere() -> None:

@@ -57,6 +57,19 @@ def test_message_content_comes_in_every_form_of_the_api(message: dict[str, objec
     assert parse(Api.CHAT, body(messages=[message]), LIMITS).messages[0].body == expected
 
 
+def test_messages_keep_apart_what_they_show_and_answer() -> None:
+    """Pictures, sound and the call that a result belongs to are part of a message, though none is text."""
+    parts = [{"type": "image_url", "image_url": {"url": "x"}}, {"type": "input_audio", "input_audio": {"data": "y"}}]
+    shown, answered = parse(
+        Api.CHAT,
+        body(messages=[{"role": "user", "content": parts}, {"role": "tool", "tool_call_id": "c-1", "content": "a"}]),
+        LIMITS,
+    ).messages
+
+    assert shown == Message("user", "\n", attachments=b'{"url": "x"}{"data": "y"}')
+    assert answered == Message("tool", "a", answers="c-1")
+
+
 @pytest.mark.parametrize(
     ("prompt", "expected"),
     [("hello", "hello"), (["a", "b"], '["a","b"]'), ([1, 2], "[1,2]"), ([[1], [2]], "[[1],[2]]")],

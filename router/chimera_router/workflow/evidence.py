@@ -67,9 +67,10 @@ def retried(index: EvidenceIndex, asked: Conversation, *, now: float, stated: bo
         stated: Whether the client says that it tries again; it may do so before the picker knows of the failure.
     """
     same = [program for program in index.holders(asked.digest) if program.digest == asked.digest]
-    failed = [program for program in same if not program.answered and not program.in_flight]
+    open_ = [program for program in same if not program.answered]
+    failed = [program for program in open_ if not program.in_flight]
     recent = [program for program in failed if program.stage or now - program.touched <= RETRY_WINDOW]
-    return next(iter(recent or (reversed(same) if stated else ())), None)
+    return next(iter(recent or (reversed(open_ or same) if stated else ())), None)
 
 
 def continued(index: EvidenceIndex, asked: Conversation) -> Program | None:

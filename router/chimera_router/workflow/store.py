@@ -12,7 +12,7 @@ class TableLimits:
     """Bounds on memory.
 
     Attributes:
-        programs: Workflows kept; about 3 KB each, 10 KB where they have dozens of stages.
+        programs: Workflows kept; about 4 KB each after four stages, 10 KB at most.
         per_tenant: Workflows of one tenant, so that nobody's flood pushes out the others'.
         ttl: Seconds without a request after which a workflow is over; agents wait minutes for tools and people.
     """
