@@ -69,10 +69,14 @@ class Agent:
         """Whether there is a request to send."""
         return self.stage < len(self.run.stages)
 
+    @property
+    def kind(self) -> str:
+        """How the next request changes the history."""
+        return self.edit if self.stage >= EDITED_FROM else PLAIN
+
     def call(self, draw: random.Random) -> Call:
         """Return the next request, and its answer: as long as recorded, the same for the same prompt and voice."""
-        edits = self.edit != PLAIN and self.stage >= EDITED_FROM
-        messages = EDITS[self.edit](self.history, draw) if edits else list(self.history)
+        messages = list(self.history) if self.kind == PLAIN else EDITS[self.kind](self.history, draw)
         tokens = self.run.stages[self.stage].output_tokens
         return Call(messages, _reply(self.voice, messages, tokens), tokens)
 

@@ -35,7 +35,7 @@ class Link:
     """Where a request was put.
 
     Attributes:
-        kind: `FIRST`, `RETRY`, `BRANCH`, or how its agent treats its history.
+        kind: `FIRST`, `RETRY`, `BRANCH`, or how its agent has changed the history.
         claimed: Whether an earlier request's workflow was found for it.
         right: Whether that is its own; of a first request whether it has one of its own.
     """
@@ -80,8 +80,7 @@ class Interleaving:
         call = agent.call(self.draw)
         if agent.stage and self.draw.random() < self.rates.branched:
             self._send(agent, call.aside(self.draw), BRANCH, now, lambda _: None)
-        kind = agent.edit if agent.stage else FIRST
-        self._send(agent, call, kind, now, lambda later: self._act(agent, call, later))
+        self._send(agent, call, agent.kind if agent.stage else FIRST, now, lambda later: self._act(agent, call, later))
 
     def _act(self, agent: Agent, call: Call, now: float) -> None:
         agent.take(call.reply)
