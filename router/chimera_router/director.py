@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from chimera_router import wire
 from chimera_router.datalayer.datastore import Datastore
-from chimera_router.errors import NoEndpoints
+from chimera_router.errors import InvalidRequest, NoEndpoints
 from chimera_router.exchange import Exchange
 from chimera_router.parsing.openai import ParsedRequest
 from chimera_router.prediction.correction import corrected
@@ -33,6 +33,7 @@ from chimera_router.scheduling.types import (
 from chimera_router.settings import PoolSettings
 from chimera_router.telemetry.metrics import Metrics
 from chimera_router.workflow import identity
+from chimera_router.workflow.conversation import Conversation
 from chimera_router.workflow.table import Arrival, Program, ProgramTable
 
 
@@ -81,14 +82,20 @@ class Director:
 
         Raises:
             NoEndpoints: Nothing can take it now.
+            UnknownResponse: It goes on from a response that its tenant never got, or that is forgotten.
+            InvalidRequest: It goes on from a response of another model than it names.
         """
         started, pool = self.clock(), self.pool
         arrival = self._arrive(asked)
         program = arrival.program
         query = _query(asked.request, asked.headers, program)
-        decision = await self._decide(pool, query, self._request(asked, program))
+        try:
+            decision = await self._decide(pool, query, self._request(asked, arrival))
+        except BaseException:
+            self.table.leave(program, self.clock())
+            raise
         previous = program.assignment
-        exchange = self._begin(pool, decision, asked, program=program, query=query)
+        exchange = self._begin(pool, decision, asked, arrival=arrival, query=query)
         self._count(arrival, previous, decision, started)
         return exchange
 
@@ -137,24 +144,26 @@ class Director:
         return len(self.table)
 
     def _arrive(self, asked: Choose) -> Arrival:
-        running = identity.digests(asked.request.messages)
+        request = asked.request
+        tenant = identity.tenant(asked.headers)
         return self.table.arrive(
-            tenant=identity.tenant(asked.headers),
+            Conversation.of(request.messages, tenant=tenant, previous=request.previous),
             claim=identity.claim(asked.headers),
-            digest=running[-1],
-            continuations=identity.continuations(asked.request.messages, running),
+            retry=identity.retries(asked.headers),
             now=self.clock(),
         )
 
-    def _request(self, asked: Choose, program: Program) -> SchedulingRequest:
+    def _request(self, asked: Choose, arrival: Arrival) -> SchedulingRequest:
+        if arrival.held and asked.pinned not in (None, arrival.held.model):
+            raise InvalidRequest("model must be the one that made the previous response", param="model")
         return SchedulingRequest(
-            workflow=program.ordinal,
+            workflow=arrival.program.ordinal,
             prompt_tokens=asked.request.prompt_tokens,
             arrival=self.wall(),
-            tokens_so_far=program.tokens,
+            tokens_so_far=arrival.program.tokens,
             pinned=asked.pinned,
-            assignment=program.assignment,
-            subset=asked.subset,
+            assignment=arrival.held or arrival.program.assignment,
+            subset=_holding(asked.subset, arrival.held),
         )
 
     async def _decide(self, pool: ActivePool, query: Query, request: SchedulingRequest) -> Decision:
@@ -172,9 +181,9 @@ class Director:
         return self.datastore.snapshot(self.fits.fitted(pool.settings.models))
 
     def _begin(
-        self, pool: ActivePool, decision: Decision, asked: Choose, *, program: Program, query: Query
+        self, pool: ActivePool, decision: Decision, asked: Choose, *, arrival: Arrival, query: Query
     ) -> Exchange:
-        prompt_tokens = asked.request.prompt_tokens
+        program, prompt_tokens = arrival.program, asked.request.prompt_tokens
         self.table.assign(
             program,
             _assignment(decision, prompt_tokens),
@@ -186,6 +195,7 @@ class Director:
             accounts=self,
             decision=decision,
             program=program,
+            conversation=arrival.conversation,
             predictor=pool.predictor,
             query=query,
             route=_route(decision, pool.settings, _response_headers(decision, program, asked.headers)),
@@ -225,6 +235,13 @@ class Director:
         if previous is not None and previous.model == decision.model:
             tally.kept += 1
             metrics.kept.inc()
+
+
+def _holding(subset: frozenset[str] | None, held: Assignment | None) -> frozenset[str] | None:
+    """Return the endpoints allowed: an engine keeps its responses in its own memory, so only that one knows them."""
+    if held is None:
+        return subset
+    return frozenset((held.endpoint,)) & (subset if subset is not None else frozenset((held.endpoint,)))
 
 
 def _uncorrected(prediction: ModelPrediction) -> float:

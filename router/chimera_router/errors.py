@@ -8,6 +8,7 @@ ChimeraError
 │   ├── UnknownPath             not an API this pool serves
 │   ├── WrongMethod             the path exists for another method
 │   ├── NoEndpoints             no endpoint can take the request
+│   ├── UnknownResponse         the response to go on from is not known
 │   ├── UnknownWorkflow         feedback for a workflow that is not in the table
 │   └── AlreadyJudged           feedback for a workflow that had its own
 ├── ProtocolViolation       the gateway broke the order of messages
@@ -58,7 +59,9 @@ class UnknownPath(RequestError):  # noqa: N818 - the field's name for it
     """The path is not part of the API that this pool serves."""
 
     def __init__(self) -> None:
-        super().__init__("This path is not served; see /v1/models, /v1/chat/completions, /v1/completions")
+        super().__init__(
+            "This path is not served; see /v1/models, /v1/chat/completions, /v1/completions, /v1/responses"
+        )
 
 
 class WrongMethod(RequestError):  # noqa: N818 - the field's name for it
@@ -75,6 +78,15 @@ class NoEndpoints(RequestError):  # noqa: N818 - the field's name for it
     def __init__(self, *, reason: DropReason) -> None:
         super().__init__("No endpoint of this pool can take the request now")
         self.reason = reason
+
+
+class UnknownResponse(RequestError):  # noqa: N818 - the field's name for it
+    """`previous_response_id` names no response that this tenant got and that is remembered."""
+
+    param = "previous_response_id"
+
+    def __init__(self) -> None:
+        super().__init__("The previous response was not found; it was never made here or is forgotten")
 
 
 class UnknownWorkflow(RequestError):  # noqa: N818 - the field's name for it

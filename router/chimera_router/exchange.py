@@ -8,13 +8,14 @@ from prometheus_client import Histogram
 
 from chimera_router.datalayer.datastore import Datastore
 from chimera_router.prediction.port import Observation, Predictor, Query
-from chimera_router.protocol.events import AnswerEnded, AnswerStarted, Route
+from chimera_router.protocol.events import AnswerEnded, AnswerStarted, AnswerTold, Route
 from chimera_router.scheduling.fitting import Fits
 from chimera_router.scheduling.ledger import Ledger, Ticket
 from chimera_router.scheduling.passages import Passing
 from chimera_router.scheduling.steering import Steering
-from chimera_router.scheduling.types import Decision, EngineMetrics, Model, PredictionSource
+from chimera_router.scheduling.types import Assignment, Decision, EngineMetrics, Model, PredictionSource
 from chimera_router.telemetry.metrics import Metrics
+from chimera_router.workflow.conversation import Conversation
 from chimera_router.workflow.table import Program, ProgramTable
 
 _UNREACHABLE = frozenset((502, 503, 504))  # what a gateway answers for an engine that is not there
@@ -48,6 +49,7 @@ class Exchange:
     accounts: Accounts
     decision: Decision
     program: Program
+    conversation: Conversation
     predictor: Predictor
     query: Query
     route: Route
@@ -55,12 +57,14 @@ class Exchange:
     configured: Model
     passing: Passing
     began: float
+    _failed: bool = False
     _complete: bool = False
     _first_byte: bool = False
 
     def started(self, answer: AnswerStarted) -> None:
         """The answer's status is known. One that says nobody is there takes the endpoint out of rotation at once."""
         self.accounts.metrics.answers.labels(self.decision.model, f"{answer.status // 100}xx").inc()
+        self._failed = answer.status >= 400
         if answer.status in _UNREACHABLE:
             self.accounts.datastore.failed(self.decision.endpoint.address)
 
@@ -72,12 +76,19 @@ class Exchange:
         self.accounts.ledger.progress(self.ticket, generated=output_tokens)
         self.passing.progressed(output_tokens, self._engine(), self.accounts.clock())
 
+    def told(self, answer: AnswerTold) -> None:
+        """All that the model says is known; the client may go on from it before the answer has ended."""
+        endpoint, seen = self.decision.endpoint, self.query.prompt_tokens + answer.output_tokens
+        made_at = Assignment(model=endpoint.model, endpoint=endpoint.address, seen_tokens=seen)
+        self.accounts.table.remember(self.program, self.conversation, answer.answer, made_at)
+
     def ended(self, answer: AnswerEnded) -> None:
         """The answer is complete: what came true corrects the workflow's state and the predictor."""
         self._complete = True
         model, metrics, tokens = self.decision.model, self.accounts.metrics, answer.output_tokens
         self._observe(metrics.duration)
-        self.accounts.table.finish(self.program, output_tokens=tokens)
+        if not self._failed:
+            self.accounts.table.finish(self.program, output_tokens=tokens)
         if tokens:
             metrics.output_tokens.labels(model).observe(tokens)
             metrics.length_ratio.labels(model).observe(tokens / max(1.0, self.decision.prediction.stage_tokens))
@@ -91,6 +102,7 @@ class Exchange:
         """Release what the request holds, however it ended."""
         self.accounts.ledger.close(self.ticket)
         self.passing.closed(self._engine(), self.accounts.clock())
+        self.accounts.table.leave(self.program, self.accounts.clock())
         if not self._complete:
             self.accounts.metrics.unfinished.labels(self.decision.model).inc()
 

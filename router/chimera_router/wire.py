@@ -28,6 +28,7 @@ SESSION_IDS = (
 FAIRNESS_IDS = ("x-llm-d-inference-fairness-id", "x-gateway-inference-fairness-id")
 
 REQUEST_ID = "x-request-id"
+RETRY_COUNT = "x-stainless-retry-count"  # how often OpenAI's SDKs have sent this request before
 CONTENT_LENGTH = "content-length"
 CONTENT_TYPE = "content-type"
 METHOD = ":method"

@@ -35,7 +35,7 @@ from chimera_router.protocol.events import (
 from chimera_router.protocol.mutations import chunks
 from chimera_router.protocol.stream import StreamMachine
 from chimera_router.scheduling.types import DropReason
-from chimera_router.workflow.identity import continuations, digests
+from chimera_router.workflow.conversation import Conversation
 from chimera_router.workflow.table import ProgramTable, TableLimits
 
 CATALOG = Catalog(pool="p", virtual=frozenset({"p", "auto"}), pins={"m": "m"})
@@ -196,9 +196,7 @@ def test_interleaved_conversations_stay_apart(runs: list[tuple[str, int]], rando
     found: dict[int, set[str]] = {}
     for index in turns:
         history = histories[index]
-        running = digests(history)
-        where = continuations(history, running)
-        arrival = table.arrive(tenant="", claim=None, digest=running[-1], continuations=where, now=0.0)
+        arrival = table.arrive(Conversation.of(history, tenant=""), now=0.0)
         found.setdefault(index, set()).add(arrival.program.id)
         history += [Message("assistant", "reply"), Message("user", "observation")]
 
@@ -214,12 +212,12 @@ def test_table_never_outgrows_its_bounds(arrivals: list[tuple[str, int, float]])
     now = 0.0
     for tenant, task, pause in arrivals:
         now += pause
-        running = digests([Message("user", str(task))])
-        table.arrive(tenant=tenant, claim=None, digest=running[-1], continuations=[], now=now)
+        table.arrive(Conversation.of([Message("user", str(task))], tenant=tenant), now=now)
+        programs = table._store._programs.values()
         assert len(table) <= 4
-        assert max(table._per_tenant.values()) <= 3
-        assert sum(map(len, table._by_digest.values())) == len(table)
-        assert all(now - program.touched <= 5.0 for program in table._programs.values())
+        assert max(map(len, table._store._tenants.values())) <= 3
+        assert sum(map(len, table._evidence._holders.values())) == len(table)
+        assert all(now - program.touched <= 5.0 for program in programs)
 
 
 def test_limits_of_the_table_are_stated() -> None:

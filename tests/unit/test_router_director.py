@@ -8,13 +8,14 @@ from pools import prediction
 
 from chimera_router import wire
 from chimera_router.director import Director
-from chimera_router.errors import NoEndpoints
+from chimera_router.errors import InvalidRequest, NoEndpoints, UnknownResponse
 from chimera_router.exchange import Exchange
 from chimera_router.parsing.limits import Limits
 from chimera_router.parsing.openai import Api, parse
+from chimera_router.parsing.replies import Answer, Reply
 from chimera_router.parsing.usage import Usage
 from chimera_router.prediction.port import Judgement, Observation
-from chimera_router.protocol.events import AnswerEnded, AnswerStarted, Choose
+from chimera_router.protocol.events import AnswerEnded, AnswerStarted, AnswerTold, Choose
 from chimera_router.scheduling.types import PredictionSource
 from chimera_router.workflow.identity import tenant_digest
 
@@ -297,3 +298,113 @@ async def test_metrics_page_shows_the_pool() -> None:
     assert metric(made, "chimera_in_flight_tokens", endpoint="large-0", model="large") == 60
     assert metric(made, "chimera_workflows_open") == 1
     assert b"chimera_first_byte_seconds" in made.metrics.page()
+
+
+def response(previous: str = "", subset: frozenset[str] | None = None, **headers: str) -> Choose:
+    body = {"model": "auto", "input": "go on"} | ({"previous_response_id": previous} if previous else {})
+    request = parse(Api.RESPONSES, json.dumps(body).encode(), Limits())
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Choose(request=request, headers=names, pinned=None, subset=subset)
+
+
+async def answered(made: Director, asked_for: Choose, name: str) -> Exchange:
+    exchange = await made.choose(asked_for)
+    exchange.started(AnswerStarted(200))
+    exchange.told(AnswerTold(10, Answer((Reply("done"),), name)))
+    exchange.ended(AnswerEnded(10, Usage()))
+    exchange.close()
+    return exchange
+
+
+async def test_a_response_is_continued_on_the_engine_that_keeps_it() -> None:
+    """Whatever model is preferred by then, and nowhere outside the gateway's subset."""
+    predictor = FakePredictor(small=prediction(0.9), large=prediction(0.1))
+    made = director(predictor)
+    first = await answered(made, response(), "resp_1")
+    predictor.by_model = {"small": prediction(0.1), "large": prediction(0.9)}
+
+    second = await made.choose(response("resp_1"))
+
+    assert first.route.destination == second.route.destination == "127.0.0.1:1"
+    assert second.program is first.program
+    with pytest.raises(NoEndpoints):
+        await made.choose(response("resp_1", subset=frozenset({"127.0.0.1:2"})))
+
+
+async def test_a_response_is_not_continued_by_another_model() -> None:
+    """A pin that contradicts it is the client's mistake, and says so."""
+    made = director()
+    await answered(made, response(), "resp_1")
+
+    with pytest.raises(InvalidRequest, match="model must be the one"):
+        await made.choose(replace(response("resp_1"), pinned="small"))
+    assert (await made.choose(replace(response("resp_1"), pinned="large"))).program.in_flight == 1
+
+
+async def test_a_response_whose_engine_is_gone_is_not_continued_elsewhere() -> None:
+    """No other engine has it in its memory."""
+    made = director()
+    exchange = await answered(made, response(), "resp_1")
+    made.datastore.failed(exchange.route.destination)
+
+    with pytest.raises(NoEndpoints):
+        await made.choose(response("resp_1"))
+
+
+async def test_an_unknown_response_reserves_nothing() -> None:
+    """It is refused before anything is decided."""
+    made = director()
+
+    with pytest.raises(UnknownResponse):
+        await made.choose(response("resp_9"))
+
+    assert (in_flight(made), made.workflows()) == (0, 0)
+
+
+async def test_equal_first_requests_go_on_by_what_they_were_told() -> None:
+    """What the answers said reaches the program table."""
+    made = director()
+    exchanges = [await made.choose(asked()) for _ in range(2)]
+    for number, exchange in enumerate(exchanges):
+        exchange.told(AnswerTold(5, Answer((Reply(f"thought {number}"),))))
+        exchange.ended(AnswerEnded(5, Usage()))
+        exchange.close()
+
+    for number in (1, 0):
+        later = [TASK, {"role": "assistant", "content": f"thought {number}"}, {"role": "user", "content": "observed"}]
+        assert (await made.choose(asked(*later))).program is exchanges[number].program
+
+
+@pytest.mark.parametrize("status", [None, 400, 503])
+async def test_a_failed_first_request_again_is_the_same_workflow(status: int | None) -> None:
+    """Whether the client hung up or the engine refused: nothing was answered, so the same words are a retry."""
+    made = director()
+    first = await made.choose(asked())
+    if status:
+        first.started(AnswerStarted(status))
+        first.ended(AnswerEnded(0, Usage()))
+    first.close()
+    made.datastore.answered("127.0.0.1:2", None)
+
+    assert (await made.choose(asked())).program is first.program
+
+
+async def test_a_request_that_nothing_could_take_may_come_again() -> None:
+    """A refusal leaves the workflow waiting for the client's next attempt."""
+    made = director(ready=False)
+    with pytest.raises(NoEndpoints):
+        await made.choose(asked())
+    made.datastore.answered("127.0.0.1:1", None)
+
+    exchange = await made.choose(asked())
+
+    assert (made.workflows(), exchange.program.stage, exchange.program.in_flight) == (1, 0, 1)
+
+
+async def test_an_sdk_that_tries_again_says_so() -> None:
+    """Its count of attempts makes equal words a retry even while the first attempt is in flight."""
+    made = director()
+    first = await made.choose(asked())
+
+    assert (await made.choose(asked(x_stainless_retry_count="1"))).program is first.program
+    assert (await made.choose(asked(x_stainless_retry_count="0"))).program is not first.program

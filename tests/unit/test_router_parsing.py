@@ -44,12 +44,30 @@ def test_newer_token_limit_wins() -> None:
             id="parts with an image",
         ),
         pytest.param({"role": "assistant", "content": None}, "", id="no content"),
-        pytest.param({"role": "assistant", "tool_calls": [1]}, "[1]", id="tool calls"),
+        pytest.param(
+            {"role": "assistant", "tool_calls": [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]},
+            "f({})",
+            id="tool calls",
+        ),
+        pytest.param({"role": "assistant", "tool_calls": [1]}, "", id="calls of another kind"),
     ],
 )
 def test_message_content_comes_in_every_form_of_the_api(message: dict[str, object], expected: str) -> None:
     """Text, parts, nothing and tool calls all give a message that compares equal when its meaning does."""
     assert parse(Api.CHAT, body(messages=[message]), LIMITS).messages[0].body == expected
+
+
+def test_messages_keep_apart_what_they_show_and_answer() -> None:
+    """Pictures, sound and the call that a result belongs to are part of a message, though none is text."""
+    parts = [{"type": "image_url", "image_url": {"url": "x"}}, {"type": "input_audio", "input_audio": {"data": "y"}}]
+    shown, answered = parse(
+        Api.CHAT,
+        body(messages=[{"role": "user", "content": parts}, {"role": "tool", "tool_call_id": "c-1", "content": "a"}]),
+        LIMITS,
+    ).messages
+
+    assert shown == Message("user", "\n", attachments=b'{"url": "x"}{"data": "y"}')
+    assert answered == Message("tool", "a", answers="c-1")
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,16 @@ import json
 import pytest
 
 from chimera_router import wire
-from chimera_router.errors import NoEndpoints, ProtocolViolation
+from chimera_router.errors import NoEndpoints, ProtocolViolation, UnknownResponse
 from chimera_router.parsing.limits import Limits
+from chimera_router.parsing.replies import Answer, Reply
 from chimera_router.parsing.usage import Usage
 from chimera_router.protocol.catalog import Catalog
 from chimera_router.protocol.events import (
     AnswerEnded,
     AnswerProgressed,
     AnswerStarted,
+    AnswerTold,
     Choose,
     Event,
     RequestBody,
@@ -147,6 +149,62 @@ def test_answer_passes_untouched_and_is_accounted() -> None:
     assert progressed == [SendResponseBody(piece, end_of_stream=False), AnswerProgressed(1)]
     assert ended == [SendResponseBody(b"", end_of_stream=True), AnswerEnded(5, Usage(3, 5, None))]
     assert made.done
+
+
+CHAT = b'{"choices":[{"message":{"content":"hello"}}]}'
+SAID = Answer((Reply("hello"),))
+
+
+def started(status: str = "200") -> StreamMachine:
+    made = routed()
+    made.feed(ResponseHeaders(headers={":status": status, "content-type": "application/json"}))
+    return made
+
+
+def test_what_was_said_is_told_before_the_client_has_it() -> None:
+    """A client may go on from an answer before the stream has ended, so the picker has to know it first."""
+    made = started()
+
+    told = made.feed(ResponseBody(CHAT))
+    ended = made.feed(ResponseBody(b"", end_of_stream=True))
+
+    assert told[:2] == [AnswerTold(0, SAID), SendResponseBody(CHAT, end_of_stream=False)]
+    assert ended == [SendResponseBody(b"", end_of_stream=True), AnswerEnded(0, Usage())]
+
+
+def test_a_stream_is_told_with_its_end_mark() -> None:
+    """It may come in the last piece of all, or with trailers after it."""
+    event = b'data: {"choices":[{"delta":{"content":"hello"}}]}\n\n'
+    marked, unmarked = started(), started()
+    unmarked.feed(ResponseBody(event))
+
+    assert marked.feed(ResponseBody(event + b"data: [DONE]\n\n", end_of_stream=True))[0] == AnswerTold(1, SAID)
+    assert unmarked.feed(ResponseTrailers())[0] == AnswerTold(1, SAID)
+
+
+def test_an_error_tells_nothing() -> None:
+    """Nobody goes on from it, whatever it holds."""
+    actions = started("429").feed(ResponseBody(CHAT, end_of_stream=True))
+
+    assert not any(isinstance(action, AnswerTold) for action in actions)
+
+
+def test_responses_are_served() -> None:
+    """Their path takes the same way as a chat's."""
+    body = b'{"model":"auto","input":"hi","previous_response_id":"resp_1"}'
+    (asked,) = machine(headers("/v1/responses")).feed(RequestBody(body, end_of_stream=True))
+
+    assert isinstance(asked, Choose)
+    assert asked.request.previous == "resp_1"
+
+
+def test_an_unknown_response_is_refused_as_openai_does() -> None:
+    """With its status, code and parameter."""
+    made = machine(headers("/v1/responses"), RequestBody(b'{"model":"auto","input":"hi"}', end_of_stream=True))
+
+    status, error = refusal([*made.refuse(UnknownResponse())])
+
+    assert (status, error["code"], error["param"]) == (400, "previous_response_not_found", "previous_response_id")
 
 
 def test_answer_without_a_body_ends_with_its_headers() -> None:

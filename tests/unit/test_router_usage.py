@@ -5,6 +5,11 @@ from chimera_router.parsing.usage import Usage, UsageScanner
 CHUNK = b'data: {"choices":[{"delta":{"content":"a"}}]}\n\n'
 USAGE = b'"usage":{"prompt_tokens":7,"completion_tokens":10,"prompt_tokens_details":{"cached_tokens":3}}'
 
+RESPONSE = (
+    b'"usage":{"input_tokens":7,"input_tokens_details":{"cached_tokens":3},"output_tokens":10,'
+    b'"output_tokens_details":{"reasoning_tokens":4},"total_tokens":17}'
+)
+
 
 def scan(*chunks: bytes) -> UsageScanner:
     scanner = UsageScanner()
@@ -19,6 +24,8 @@ def scan(*chunks: bytes) -> UsageScanner:
         pytest.param((b'{"choices":[],' + USAGE + b"}",), id="json"),
         pytest.param((CHUNK, b'data: {"choices":[],' + USAGE + b"}\n\n", b"data: [DONE]\n\n"), id="sse"),
         pytest.param(tuple(bytes([byte]) for byte in b"{" + USAGE + b"}"), id="one byte at a time"),
+        pytest.param((RESPONSE,), id="response"),
+        pytest.param((b'data: {"usage":null}\n\n', b"data: {" + RESPONSE + b"}\n\n"), id="streamed response"),
         pytest.param((b'{"usage" : {"prompt_tokens": 7, "completion_tokens": 10, "cached_tokens": 3}}',), id="spaced"),
     ],
 )

@@ -6,14 +6,14 @@ from chimera_router import wire
 from chimera_router.errors import AlreadyJudged, UnknownWorkflow
 from chimera_router.parsing.openai import Message
 from chimera_router.scheduling.types import Assignment
+from chimera_router.workflow.conversation import Conversation
 from chimera_router.workflow.identity import (
     Claim,
     FoundBy,
     application,
     claim,
-    continuations,
-    digests,
     request_id,
+    retries,
     tenant,
     tenant_digest,
 )
@@ -32,10 +32,7 @@ def table(**limits: float) -> ProgramTable:
 def send(
     programs: ProgramTable, *messages: Message, tenant: str = "", stated: Claim | None = None, now: float = 0.0
 ) -> Arrival:
-    running = digests(messages)
-    return programs.arrive(
-        tenant=tenant, claim=stated, digest=running[-1], continuations=continuations(messages, running), now=now
-    )
+    return programs.arrive(Conversation.of(messages, tenant=tenant), claim=stated, now=now)
 
 
 def test_conversation_that_goes_on_is_the_same_workflow() -> None:
@@ -155,7 +152,7 @@ def test_table_forgets_what_is_old() -> None:
 
     arrival = send(programs, TASK, REPLY, NEXT, now=10.1)
 
-    assert (arrival.found_by, len(programs), len(programs._by_digest)) == (FoundBy.NEW, 1, 1)
+    assert (arrival.found_by, len(programs), len(programs._evidence)) == (FoundBy.NEW, 1, 1)
 
 
 def test_table_keeps_what_is_in_use() -> None:
@@ -214,10 +211,19 @@ def test_tenant_is_what_the_gateway_says() -> None:
 
 def test_digest_depends_on_where_messages_end() -> None:
     """The same characters cut elsewhere, or said by another role, are another conversation."""
-    digest = digests([Message("user", "ab"), Message("user", "c")])[-1]
+    digest = Conversation.of([Message("user", "ab"), Message("user", "c")], tenant="").digest
 
-    assert digest != digests([Message("user", "a"), Message("user", "bc")])[-1]
-    assert digest != digests([Message("user", "ab"), Message("assistant", "c")])[-1]
+    assert digest != Conversation.of([Message("user", "a"), Message("user", "bc")], tenant="").digest
+    assert digest != Conversation.of([Message("user", "ab"), Message("assistant", "c")], tenant="").digest
+
+
+@pytest.mark.parametrize(
+    ("sent", "again"), [("0", False), ("1", True), ("12", True), ("", False), ("x", False), ("9" * 5000, True)]
+)
+def test_sdks_say_that_they_try_again(sent: str, again: bool) -> None:  # noqa: FBT001 - a row of the table
+    """Their count of earlier attempts is read; what is no number counts as none."""
+    assert retries({wire.RETRY_COUNT: sent}) is again
+    assert not retries({})
 
 
 def assign(programs: ProgramTable, program: Program, model: str, confidence: float, request: str = "") -> None:

@@ -1,6 +1,7 @@
-"""The OpenAI API as the simulator reads it: bodies of chats and completions, and errors in OpenAI's shape."""
+"""The OpenAI API as the simulator reads it: bodies of chats, completions, responses; errors in OpenAI's shape."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated
@@ -15,6 +16,7 @@ class Api(StrEnum):
 
     CHAT = "/v1/chat/completions"
     COMPLETIONS = "/v1/completions"
+    RESPONSES = "/v1/responses"
 
 
 class ApiError(Exception):
@@ -41,6 +43,11 @@ def unknown_model() -> ApiError:
     return ApiError(HTTPStatus.NOT_FOUND, "The model does not exist", param="model")
 
 
+def unknown_response() -> ApiError:
+    """Return the error for a response to go on from that this engine does not keep."""
+    return ApiError(HTTPStatus.NOT_FOUND, "The previous response is not found", param="previous_response_id")
+
+
 def not_ready() -> ApiError:
     """Return the error of an engine that still loads its model."""
     return ApiError(HTTPStatus.SERVICE_UNAVAILABLE, "The engine is starting")
@@ -51,7 +58,10 @@ class Call:
     """A generation that a client asks for.
 
     Attributes:
+        messages: What the prompt is made of.
         max_tokens: Output tokens it allows; None allows any number.
+        previous: Id of the response that this one goes on from.
+        store: Whether the response may be gone on from.
         include_usage: Whether a stream ends with a chunk of token counts.
         priority: vLLM's field, lower goes first.
     """
@@ -63,6 +73,9 @@ class Call:
     include_usage: bool
     priority: int
     max_tokens: int | None
+    messages: tuple[Message, ...] = ()
+    previous: str | None = None
+    store: bool = False
 
 
 class _Part(msgspec.Struct):
@@ -117,17 +130,52 @@ class _CompletionBody(_Body, kw_only=True):
     prompt: str
 
 
+class _Item(msgspec.Struct):
+    type: str | None = None
+    role: str | None = None
+    content: str | list[_Part] | None = None
+    arguments: str = ""
+    output: str | list[_Part] = ""
+
+    def plain(self) -> Message:
+        if self.type == "function_call":
+            return Message("assistant", self.arguments)
+        if self.type == "function_call_output":
+            return _ChatMessage("tool", self.output).plain()
+        return _ChatMessage(self.role or "user", self.content).plain()
+
+
+class _ResponseBody(_Body, kw_only=True):
+    input: str | Annotated[list[_Item], msgspec.Meta(min_length=1)]
+    instructions: str | None = None
+    previous_response_id: str | None = None
+    max_output_tokens: _Tokens = None
+    store: bool | None = None
+
+    def messages(self, history: Sequence[Message]) -> list[Message]:
+        system = [Message("system", self.instructions)] if self.instructions else []
+        if isinstance(self.input, str):
+            return [*system, *history, Message("user", self.input)]
+        return [*system, *history, *(item.plain() for item in self.input)]
+
+
 _CHAT = msgspec.json.Decoder(_ChatBody)
 _COMPLETION = msgspec.json.Decoder(_CompletionBody)
+_RESPONSE = msgspec.json.Decoder(_ResponseBody)
+
+History = Callable[[str], tuple[Message, ...] | None]
+"""Returns the conversation up to a response; None where it is not kept."""
 
 
-def read_call(api: Api, body: bytes) -> Call:
+def read_call(api: Api, body: bytes, history: History = lambda _: None) -> Call:
     """Return the call that a request body makes.
 
     Raises:
-        ApiError: The body is not JSON, or a field breaks a rule.
+        ApiError: The body is not JSON, a field breaks a rule, or the response it goes on from is not kept.
     """
     try:
+        if api is Api.RESPONSES:
+            return _response_call(_RESPONSE.decode(body), history)
         if api is Api.CHAT:
             chat = _CHAT.decode(body)
             messages = [message.plain() for message in chat.messages]
@@ -139,3 +187,14 @@ def read_call(api: Api, body: bytes) -> Call:
         raise bad_request(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise bad_request("The body is not valid JSON") from None
+
+
+def _response_call(body: _ResponseBody, history: History) -> Call:
+    previous = body.previous_response_id
+    kept = history(previous) if previous else ()
+    if kept is None:
+        raise unknown_response()
+    messages = body.messages(kept)
+    call = body.call(Api.RESPONSES, messages, body.max_output_tokens)
+    said = messages[1:] if body.instructions else messages  # instructions hold for one response only
+    return replace(call, messages=tuple(said), previous=previous, store=body.store is not False)

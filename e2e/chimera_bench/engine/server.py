@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -18,14 +19,18 @@ from chimera_bench.engine.answers import Answer
 from chimera_bench.engine.metrics import EngineMetrics
 from chimera_bench.engine.model import Engine
 from chimera_bench.engine.openai import Api, ApiError, Call
+from chimera_bench.engine.prompts import Message
 from chimera_bench.engine.realtime import Generation, RealTime
 from chimera_bench.engine.recording import Recording
+from chimera_bench.engine.responses import KeptResponses, Response
 from chimera_bench.engine.types import DoesNotFit, Request, SchedulingPolicy
 from chimera_bench.filler import filler
 from chimera_router.scheduling.types import Coefficients
 
 # Bytes of a request body; the picker in front caps it at the same 16 MiB.
 MAX_BODY = 16 * 1024 * 1024
+
+_PREFIXES = {Api.CHAT: "chatcmpl-", Api.COMPLETIONS: "cmpl-", Api.RESPONSES: "resp_"}
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -56,12 +61,14 @@ class EngineServer:
         self._realtime = RealTime(engine, self._metrics.observe)
         self._ready_at = self._realtime.now() + settings.startup_delay
         self._created = int(time.time())
+        self._kept = KeptResponses()
 
     def application(self) -> web.Application:
         """Return the application that routes to these handlers."""
         application = web.Application(middlewares=[self._refuse], client_max_size=MAX_BODY)
         application.router.add_post(Api.CHAT, self._generate)
         application.router.add_post(Api.COMPLETIONS, self._generate)
+        application.router.add_post(Api.RESPONSES, self._generate)
         application.router.add_get("/v1/models", self._list_models)
         application.router.add_get("/health", self._report_health)
         application.router.add_get("/metrics", self._expose)
@@ -92,32 +99,40 @@ class EngineServer:
         return web.Response(body=exposition, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _generate(self, request: web.Request) -> web.StreamResponse:
-        call = openai.read_call(Api(request.path), await request.read())
+        call = openai.read_call(Api(request.path), await request.read(), self._kept.history)
         if call.model not in self._settings.served_names:
             raise openai.unknown_model()
         answer = self._planned(call)
+        self._keep(call, answer)
         try:
             with self._realtime.generate(_simulated(call, answer)) as generation:
                 return await self._send(request, call, answer, generation)
         except DoesNotFit as refusal:
             raise openai.bad_request(f"The {refusal}", param="messages") from None
 
-    def _planned(self, call: Call) -> Answer:
+    def _planned(self, call: Call) -> Answer | Response:
         """Return the answer that the recording gives to this call."""
         recorded = self._recording.output_tokens(call.prompt)
         output_tokens = min(recorded, call.max_tokens or recorded)
-        return Answer(
-            api=call.api,
-            id=f"{'chatcmpl' if call.api is Api.CHAT else 'cmpl'}-{uuid.uuid4().hex}",
-            model=call.model,
-            created=int(time.time()),
-            prompt_tokens=call.prompt.tokens,
-            output_tokens=output_tokens,
-            finish_reason="length" if output_tokens < recorded else "stop",
-        )
+        shared: dict[str, Any] = {
+            "id": f"{_PREFIXES[call.api]}{uuid.uuid4().hex}",
+            "model": call.model,
+            "created": int(time.time()),
+            "prompt_tokens": call.prompt.tokens,
+            "output_tokens": output_tokens,
+            "finish_reason": "length" if output_tokens < recorded else "stop",
+        }
+        if call.api is Api.RESPONSES:
+            return Response(text=filler(call.prompt.seed, 0, output_tokens), previous=call.previous, **shared)
+        return Answer(api=call.api, **shared)
+
+    def _keep(self, call: Call, answer: Answer | Response) -> None:
+        """Keep a response from its beginning: a client may go on from it as soon as it has the last byte."""
+        if isinstance(answer, Response) and call.store:
+            self._kept.keep(answer.id, [*call.messages, Message("assistant", answer.text)])
 
     async def _send(
-        self, request: web.Request, call: Call, answer: Answer, generation: Generation
+        self, request: web.Request, call: Call, answer: Answer | Response, generation: Generation
     ) -> web.StreamResponse:
         reason = "abort"
         try:
@@ -130,12 +145,14 @@ class EngineServer:
         return response
 
 
-async def _whole(call: Call, answer: Answer, generation: Generation) -> web.Response:
+async def _whole(call: Call, answer: Answer | Response, generation: Generation) -> web.Response:
     await generation.end()
     return _json(answer.whole(filler(call.prompt.seed, 0, answer.output_tokens)))
 
 
-async def _stream(request: web.Request, call: Call, answer: Answer, generation: Generation) -> web.StreamResponse:
+async def _stream(
+    request: web.Request, call: Call, answer: Answer | Response, generation: Generation
+) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
     await response.prepare(request)
     sent = 0
@@ -148,7 +165,7 @@ async def _stream(request: web.Request, call: Call, answer: Answer, generation: 
     return response
 
 
-def _simulated(call: Call, answer: Answer) -> Request:
+def _simulated(call: Call, answer: Answer | Response) -> Request:
     return Request(
         id=answer.id,
         prompt_tokens=answer.prompt_tokens,

@@ -69,7 +69,7 @@ class _Stream:
             match action:
                 case events.Choose():
                     sent += await self._choose(action)
-                case events.AnswerStarted() | events.AnswerProgressed() | events.AnswerEnded():
+                case events.AnswerStarted() | events.AnswerProgressed() | events.AnswerTold() | events.AnswerEnded():
                     self._account(action)
                 case _:
                     sent.append(action)
@@ -95,6 +95,8 @@ class _Stream:
                 self._exchange.progressed(output_tokens)
             case events.AnswerStarted():
                 self._exchange.started(action)
+            case events.AnswerTold():
+                self._exchange.told(action)
             case events.AnswerEnded():
                 self._exchange.ended(action)
 

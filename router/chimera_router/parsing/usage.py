@@ -5,8 +5,12 @@ from dataclasses import dataclass
 
 _USAGE = re.compile(rb'"usage"\s*:\s*\{')
 _COUNT = {
-    name: re.compile(rb'"%s"\s*:\s*(\d{1,12})' % name.encode())
-    for name in ("prompt_tokens", "completion_tokens", "cached_tokens")
+    name: re.compile(rb'"(?:%s)"\s*:\s*(\d{1,12})' % fields)
+    for name, fields in {  # as chats and as responses call them
+        "prompt_tokens": b"prompt_tokens|input_tokens",
+        "output_tokens": b"completion_tokens|output_tokens",
+        "cached_tokens": b"cached_tokens",
+    }.items()
 }
 _REACH = 1024  # bytes; a usage object with its details takes under 400
 
@@ -49,5 +53,4 @@ class UsageScanner:
 
 def _read(text: bytes) -> Usage:
     found = {name: pattern.search(text) for name, pattern in _COUNT.items()}
-    counts = {name: int(match.group(1)) if match else None for name, match in found.items()}
-    return Usage(counts["prompt_tokens"], counts["completion_tokens"], counts["cached_tokens"])
+    return Usage(**{name: int(match.group(1)) if match else None for name, match in found.items()})

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chimera_router.parsing.openai import ParsedRequest
+from chimera_router.parsing.replies import Answer
 from chimera_router.parsing.usage import Usage
 
 Headers = tuple[tuple[str, str], ...]
@@ -170,6 +171,14 @@ class AnswerProgressed:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerTold:
+    """Account: this is all that the answer says. Comes once, and before the client can have it all."""
+
+    output_tokens: int
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerEnded:
     """Account: the answer is complete."""
 
@@ -186,5 +195,5 @@ Send = (
     | SendResponseTrailers
     | SendImmediate
 )
-Account = AnswerStarted | AnswerProgressed | AnswerEnded
+Account = AnswerStarted | AnswerProgressed | AnswerTold | AnswerEnded
 Action = Choose | Send | Account

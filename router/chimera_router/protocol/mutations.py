@@ -11,6 +11,7 @@ from chimera_router.errors import (
     RequestError,
     UnknownModel,
     UnknownPath,
+    UnknownResponse,
     UnknownWorkflow,
     WrongMethod,
 )
@@ -26,6 +27,7 @@ _STATUS: dict[type[RequestError], tuple[int, str, str]] = {
     UnknownPath: (404, "invalid_request_error", "unknown_url"),
     WrongMethod: (405, "invalid_request_error", "method_not_allowed"),
     BodyTooLarge: (413, "invalid_request_error", "request_too_large"),
+    UnknownResponse: (400, "invalid_request_error", "previous_response_not_found"),  # the status of OpenAI's own API
     UnknownWorkflow: (404, "invalid_request_error", "workflow_not_found"),
     AlreadyJudged: (409, "invalid_request_error", "already_judged"),
     NoEndpoints: (503, "server_error", "no_endpoints"),
@@ -40,7 +42,7 @@ def answer(body: bytes) -> SendImmediate:
 def refusal(error: RequestError) -> SendImmediate:
     """Return the error as OpenAI's clients expect it."""
     status, kind, code = _STATUS[type(error)]
-    param = error.param if isinstance(error, InvalidRequest) else None
+    param = error.param if isinstance(error, InvalidRequest | UnknownResponse) else None
     return _failure(status, str(error), kind=kind, code=code, param=param, headers=_extra(error))
 
 

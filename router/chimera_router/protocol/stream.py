@@ -11,6 +11,7 @@ from chimera_router import wire
 from chimera_router.errors import InvalidRequest, ProtocolViolation, RequestError, UnknownPath, WrongMethod
 from chimera_router.parsing.limits import Limits
 from chimera_router.parsing.openai import Api, ParsedRequest, parse, rewrite
+from chimera_router.parsing.replies import ReplyReader
 from chimera_router.parsing.usage import UsageScanner
 from chimera_router.protocol import mutations
 from chimera_router.protocol.catalog import Catalog
@@ -19,6 +20,7 @@ from chimera_router.protocol.events import (
     AnswerEnded,
     AnswerProgressed,
     AnswerStarted,
+    AnswerTold,
     Choose,
     Event,
     RequestBody,
@@ -64,6 +66,8 @@ class StreamMachine:
         self._trailers = False
         self._route: Route | None = None
         self._scanner = UsageScanner()
+        self._reader = ReplyReader()
+        self._told = False
 
     @property
     def done(self) -> bool:
@@ -123,7 +127,7 @@ class StreamMachine:
             case ResponseBody(), _State.RESPONSE_BODY:
                 return self._response_body(event)
             case ResponseTrailers(), _State.RESPONSE_BODY:
-                return [SendResponseTrailers(), self._answer_ended()]
+                return [*self._tell(ended=True), SendResponseTrailers(), self._answer_ended()]
             case _:
                 raise ProtocolViolation(f"{type(event).__name__} came in state {self._state.name}")
 
@@ -173,15 +177,24 @@ class StreamMachine:
         sent = SendResponseHeaders(self._route.response_headers if self._route else ())
         if event.end_of_stream:
             return [started, sent, self._answer_ended()]
+        self._told = status >= 400  # an error says nothing that a conversation goes on from
         self._state = _State.RESPONSE_BODY
         return [started, sent]
 
     def _response_body(self, event: ResponseBody) -> list[Action]:
         self._scanner.feed(event.data)
-        sent = SendResponseBody(event.data, event.end_of_stream)
+        self._reader.feed(event.data)
+        sent = [*self._tell(ended=event.end_of_stream), SendResponseBody(event.data, event.end_of_stream)]
         if event.end_of_stream:
-            return [sent, self._answer_ended()]
-        return [sent, AnswerProgressed(self._scanner.output_tokens)]
+            return [*sent, self._answer_ended()]
+        return [*sent, AnswerProgressed(self._scanner.output_tokens)]
+
+    def _tell(self, *, ended: bool) -> list[Action]:
+        if self._told or not (ended or self._reader.complete):
+            return []
+        self._told = True
+        answer = self._reader.answer()
+        return [AnswerTold(self._scanner.output_tokens, answer)] if answer.replies or answer.id else []
 
     def _answer_ended(self) -> AnswerEnded:
         self._state = _State.DONE

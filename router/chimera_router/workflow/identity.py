@@ -1,12 +1,12 @@
-"""Recognise a workflow: by the header that names it, or by a conversation that goes on."""
+"""Who sends a request, and which workflow its headers say it belongs to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
 
 from chimera_router import wire
-from chimera_router.parsing.openai import CHARACTERS_PER_TOKEN, Message, ParsedRequest
+from chimera_router.parsing.openai import ParsedRequest
 
 # Characters of a preamble that tell applications apart, about 500 tokens. Beyond, long ones carry what changes from
 # request to request: retrieved passages, memories, dates.
@@ -20,6 +20,7 @@ class FoundBy(StrEnum):
 
     HEADER = "header"
     SESSION = "session"
+    RESPONSE = "response"
     MESSAGES = "messages"
     NEW = "new"
 
@@ -30,19 +31,6 @@ class Claim:
 
     id: str
     found_by: FoundBy
-
-
-@dataclass(frozen=True, slots=True)
-class Continuation:
-    """A point where this conversation may continue an earlier request.
-
-    Attributes:
-        digest: Of the messages that the earlier request had.
-        reply_tokens: Estimated tokens of the reply that follows them.
-    """
-
-    digest: bytes
-    reply_tokens: int
 
 
 def claim(headers: Mapping[str, str]) -> Claim | None:
@@ -91,25 +79,10 @@ def request_id(headers: Mapping[str, str]) -> str:
     return _usable(headers.get(wire.REQUEST_ID)) or ""
 
 
-def digests(messages: Sequence[Message]) -> list[bytes]:
-    """Return a running digest: the i-th stands for the first i + 1 messages."""
-    running = blake2b(digest_size=16)
-    found = []
-    for message in messages:
-        body = message.body.encode(errors="surrogatepass")
-        running.update(b"%b\0%d\0" % (message.role.encode(errors="surrogatepass"), len(body)))
-        running.update(body)
-        found.append(running.copy().digest())
-    return found
-
-
-def continuations(messages: Sequence[Message], running: Sequence[bytes]) -> list[Continuation]:
-    """Return where the conversation may go on from an earlier request, latest first: before each reply of a model."""
-    return [
-        Continuation(running[index - 1], len(messages[index].body) // CHARACTERS_PER_TOKEN + 1)
-        for index in range(len(messages) - 1, 0, -1)
-        if messages[index].role == "assistant"
-    ]
+def retries(headers: Mapping[str, str]) -> bool:
+    """Return whether the client says that it sends the same request again, as OpenAI's SDKs do."""
+    count = headers.get(wire.RETRY_COUNT, "")
+    return count.isascii() and count.isdigit() and int(count[:4]) > 0
 
 
 def _usable(value: str | None) -> str | None:

@@ -1,0 +1,58 @@
+"""One workflow as the picker remembers it."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from chimera_router.scheduling.types import Assignment
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The model that answers a workflow, and the confidence in it when it was chosen: before and after correction."""
+
+    model: str
+    confidence: float
+    corrected: float
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Program:
+    """One workflow. Only the table changes it.
+
+    Attributes:
+        ordinal: Number of workflows before it.
+        stage: 0-based index of its latest request.
+        tokens: Output tokens of all stages that have ended.
+        last_tokens: Output tokens of the latest stage that has ended.
+        largest_tokens: Output tokens of the longest stage that has ended.
+        assignment: Where its latest request went.
+        digest: Of the latest request's messages.
+        answered: Whether that request has its answer.
+        in_flight: Requests that have come and not yet gone.
+        latest: Digests of the latest answer, while no request has followed it.
+        keys: Digests by which the index knows it, oldest first.
+        responses: Where responses that it may go on from are kept, by digest.
+        request_id: Of the latest request; empty where it had none.
+        choice: What feedback will be held against; None until its first request was decided.
+        judged: Whether it has had its feedback.
+        touched: Seconds on a monotonic clock when a request last came or went.
+    """
+
+    tenant: str
+    id: str
+    ordinal: int
+    stage: int = 0
+    tokens: int = 0
+    last_tokens: int = 0
+    largest_tokens: int = 0
+    assignment: Assignment | None = None
+    digest: bytes = b""
+    answered: bool = False
+    in_flight: int = 0
+    latest: tuple[bytes, ...] = ()
+    keys: deque[bytes] = field(default_factory=deque)
+    responses: dict[bytes, Assignment] = field(default_factory=dict)
+    request_id: str = ""
+    choice: Choice | None = None
+    judged: bool = False
+    touched: float = 0.0
