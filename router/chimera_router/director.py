@@ -12,6 +12,10 @@ from chimera_router import wire
 from chimera_router.datalayer.datastore import Datastore
 from chimera_router.errors import NoEndpoints
 from chimera_router.exchange import Exchange
+from chimera_router.flowcontrol import asking
+from chimera_router.flowcontrol.room import Room
+from chimera_router.flowcontrol.types import HoldLimits, Item
+from chimera_router.holding import Holding
 from chimera_router.parsing.openai import ParsedRequest
 from chimera_router.prediction.correction import corrected
 from chimera_router.prediction.port import Judgement, Predictor, Query
@@ -23,6 +27,7 @@ from chimera_router.scheduling.types import (
     Decision,
     ModelPrediction,
     PoolSnapshot,
+    Predictions,
     Rejection,
     SchedulingRequest,
 )
@@ -68,21 +73,39 @@ class Director:
     clock: Callable[[], float]
     wall: Callable[[], float]
     tally: Tally = field(default_factory=Tally)
+    holding: Holding = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.holding = Holding(room=self._room, clock=self.clock, registry=self.metrics.registry)
+        self.datastore.changed = self.holding.wake
 
     async def choose(self, asked: Choose) -> Exchange:
         """Return the exchange that a request begins.
 
         Raises:
             NoEndpoints: Nothing can take it now.
+            Overloaded: Flow control refuses it.
         """
         started, pool = self.clock(), self.pool
         arrival = self._arrive(asked)
         program = arrival.program
         query = _query(asked.request, asked.headers, program)
-        decision = await self._decide(pool, query, self._request(asked, program))
-        previous = program.assignment
-        exchange = self._begin(pool, decision, asked, program=program, query=query)
-        self._count(arrival, previous, decision, started)
+        request = self._request(asked, program)
+        predictions = await self._predict(pool, query)
+
+        def begin(snapshot: PoolSnapshot) -> Exchange:
+            decision = self._schedule(pool, request, predictions, snapshot)
+            return self._begin(pool, decision, asked, program=program, query=query)
+
+        predicted = self.clock()
+        limits = pool.settings.flow_control
+        if limits is None:
+            exchange = begin(self.datastore.snapshot(pool.settings.models))
+        else:
+            item = self._item(asked, request, predictions, limits)
+            exchange = await self.holding.admit(item, begin, limits)
+        waited = exchange.began - predicted
+        self._count(arrival, request.assignment, exchange.decision, started + waited)
         return exchange
 
     async def explain(self, request: ParsedRequest, headers: Mapping[str, str], pinned: str | None) -> Decision:
@@ -99,7 +122,8 @@ class Director:
         scheduling = SchedulingRequest(
             workflow=self.table.opened, prompt_tokens=request.prompt_tokens, arrival=self.wall(), pinned=pinned
         )
-        return await self._decide(self.pool, _query(request, headers, None), scheduling)
+        predictions = await self._predict(self.pool, _query(request, headers, None))
+        return self._schedule(self.pool, scheduling, predictions, self.snapshot())
 
     def judge(self, success: float, *, tenant: str, workflow_id: str = "", request_id: str = "") -> str:
         """Take feedback on a workflow, named by its own id or its latest request's; return the model that answered.
@@ -125,6 +149,10 @@ class Director:
         """Return the pool at this moment."""
         return self.datastore.snapshot(self.pool.settings.models)
 
+    def released(self) -> None:
+        """A request has left its endpoint: another one may go there."""
+        self.holding.wake()
+
     def workflows(self) -> int:
         """Return the number of workflows in the table."""
         return len(self.table)
@@ -149,16 +177,36 @@ class Director:
             subset=asked.subset,
         )
 
-    async def _decide(self, pool: ActivePool, query: Query, request: SchedulingRequest) -> Decision:
+    async def _predict(self, pool: ActivePool, query: Query) -> Predictions:
         asked = self.clock()
         predictions = await pool.predictor.predict(query)
-        now = self.clock()
-        self.metrics.prediction_seconds.observe(now - asked)
-        snapshot = self.datastore.snapshot(pool.settings.models)
-        outcome = pool.settings.scheduler.schedule(request, predictions, snapshot, now)
+        self.metrics.prediction_seconds.observe(self.clock() - asked)
+        return predictions
+
+    def _schedule(
+        self, pool: ActivePool, request: SchedulingRequest, predictions: Predictions, snapshot: PoolSnapshot
+    ) -> Decision:
+        outcome = pool.settings.scheduler.schedule(request, predictions, snapshot, self.clock())
         if isinstance(outcome, Rejection):
             raise NoEndpoints(reason=outcome.reason)
         return outcome
+
+    def _item(self, asked: Choose, request: SchedulingRequest, predictions: Predictions, limits: HoldLimits) -> Item:
+        scheduler = self.pool.settings.scheduler
+        return asking.item(
+            request,
+            predictions,
+            rank=scheduler.rank,
+            only=scheduler.only,
+            tenant=identity.tenant(asked.headers),
+            objective=identity.objective(asked.headers),
+            size=len(asked.request.body),
+            limits=limits,
+            now=self.clock(),
+        )
+
+    def _room(self) -> Room:
+        return Room(self.snapshot(), now=self.clock(), metrics_max_age=self.pool.settings.scheduler.metrics_max_age)
 
     def _begin(
         self, pool: ActivePool, decision: Decision, asked: Choose, *, program: Program, query: Query

@@ -25,6 +25,8 @@ class Accounts(Protocol):
     ledger: Ledger
     metrics: Metrics
 
+    def released(self) -> None: ...  # noqa: D102 - called when a request has left its endpoint
+
     @property
     def clock(self) -> Callable[[], float]: ...  # noqa: D102 - seconds on a monotonic clock
 
@@ -77,6 +79,7 @@ class Exchange:
     def close(self) -> None:
         """Release what the request holds, however it ended."""
         self.accounts.ledger.close(self.ticket)
+        self.accounts.released()
         if not self._complete:
             self.accounts.metrics.unfinished.labels(self.decision.model).inc()
 

@@ -25,9 +25,11 @@ SESSION_IDS = (
     "session-id",
     "session_id",
 )
+OBJECTIVES = ("x-llm-d-inference-objective", "x-gateway-inference-objective")
 FAIRNESS_IDS = ("x-llm-d-inference-fairness-id", "x-gateway-inference-fairness-id")
 
 REQUEST_ID = "x-request-id"
+RETRY_AFTER = "retry-after"
 CONTENT_LENGTH = "content-length"
 CONTENT_TYPE = "content-type"
 METHOD = ":method"

@@ -1,10 +1,10 @@
 """Hold what is known of every endpoint and publish it as one immutable snapshot."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from chimera_router.scheduling.ledger import Ledger
-from chimera_router.scheduling.types import Endpoint, EndpointState, EngineMetrics, Model, PoolSnapshot
+from chimera_router.scheduling.types import Endpoint, EndpointState, EngineMetrics, InFlight, Model, PoolSnapshot
 
 
 @dataclass(slots=True)
@@ -12,15 +12,20 @@ class _Known:
     endpoint: Endpoint
     ready: bool = False
     metrics: EngineMetrics | None = None
+    at_scrape: tuple[InFlight, ...] | None = None
 
 
 class Datastore:
     """The endpoints by address. One owner: the event loop.
 
     An endpoint is ready once it has answered a scrape, and until one fails or the gateway cannot reach it.
+
+    Attributes:
+        changed: Called when the pool may have got room: an engine answered, or the list of endpoints is a new one.
     """
 
     def __init__(self, ledger: Ledger) -> None:
+        self.changed: Callable[[], None] = _nobody
         self._ledger = ledger
         self._known: dict[str, _Known] = {}
 
@@ -32,19 +37,22 @@ class Datastore:
     def replace(self, endpoints: Iterable[Endpoint]) -> None:
         """Take a new list of endpoints; those that stay keep what is known of them."""
         self._known = {endpoint.address: self._kept(endpoint) or _Known(endpoint) for endpoint in endpoints}
+        self.changed()
 
     def answered(self, address: str, metrics: EngineMetrics | None) -> None:
         """Record a scrape that reached the engine; None where its numbers are not to be believed."""
         known = self._known.get(address)
         if known is not None:
             known.ready, known.metrics = True, metrics
+            known.at_scrape = self._ledger.of(address) if metrics else None
+            self.changed()
 
     def failed(self, address: str) -> bool:
         """Record that the engine could not be reached: it gets nothing until it answers. Return whether that is new."""
         known = self._known.get(address)
         if known is None:
             return False
-        was_ready, known.ready, known.metrics = known.ready, False, None
+        was_ready, known.ready, known.metrics, known.at_scrape = known.ready, False, None, None
         return was_ready
 
     def snapshot(self, models: Mapping[str, Model]) -> PoolSnapshot:
@@ -55,8 +63,18 @@ class Datastore:
 
     def _state(self, known: _Known) -> EndpointState:
         in_flight = self._ledger.of(known.endpoint.address)
-        return EndpointState(endpoint=known.endpoint, metrics=known.metrics, in_flight=in_flight, ready=known.ready)
+        return EndpointState(
+            endpoint=known.endpoint,
+            metrics=known.metrics,
+            in_flight=in_flight,
+            ready=known.ready,
+            in_flight_at_scrape=known.at_scrape,
+        )
 
     def _kept(self, endpoint: Endpoint) -> _Known | None:
         known = self._known.get(endpoint.address)
         return known if known and known.endpoint == endpoint else None
+
+
+def _nobody() -> None:
+    """Tell nobody."""

@@ -8,6 +8,7 @@ from chimera_router.errors import (
     BodyTooLarge,
     InvalidRequest,
     NoEndpoints,
+    Overloaded,
     RequestError,
     UnknownModel,
     UnknownPath,
@@ -28,6 +29,7 @@ _STATUS: dict[type[RequestError], tuple[int, str, str]] = {
     BodyTooLarge: (413, "invalid_request_error", "request_too_large"),
     UnknownWorkflow: (404, "invalid_request_error", "workflow_not_found"),
     AlreadyJudged: (409, "invalid_request_error", "already_judged"),
+    Overloaded: (429, "rate_limit_error", "rate_limit_exceeded"),
     NoEndpoints: (503, "server_error", "no_endpoints"),
 }
 
@@ -82,6 +84,8 @@ def explanation(decision: Decision) -> str:
 def _extra(error: RequestError) -> Headers:
     if isinstance(error, NoEndpoints):
         return ((wire.DROPPED_REASON, error.reason.value),)
+    if isinstance(error, Overloaded):
+        return ((wire.DROPPED_REASON, error.reason.value), (wire.RETRY_AFTER, str(error.retry_after)))
     if isinstance(error, WrongMethod):
         return (("allow", error.allowed),)
     return ()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from chimera_router.scheduling.latency import Demand, estimate
-from chimera_router.scheduling.policies import Candidate, Choice, Policy, Slack
+from chimera_router.scheduling.policies import Candidate, Choice, Policy, Slack, Static
 from chimera_router.scheduling.priority import DEFAULT_AGING_RATE, priority
 from chimera_router.scheduling.types import (
     Decision,
@@ -55,6 +55,15 @@ class Scheduler:
         if choice.chosen is None:
             return Rejection(reason=DropReason.NO_ENDPOINTS)
         return self._decision(request, predictions, snapshot, candidates, reason, choice)
+
+    @property
+    def only(self) -> str | None:
+        """The only model that the policy ever takes; None for a policy that chooses."""
+        return self.policy.model if isinstance(self.policy, Static) else None
+
+    def rank(self, request: SchedulingRequest, prediction: ModelPrediction) -> float:
+        """Return the place among requests that wait in the picker, lower first: in order, or as they came."""
+        return self._priority(request, prediction) if self.policy.ordered else request.arrival
 
     def _candidates(
         self, request: SchedulingRequest, predictions: Predictions, snapshot: PoolSnapshot, now: float

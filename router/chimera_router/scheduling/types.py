@@ -117,12 +117,15 @@ class EndpointState:
         metrics: None where the engine has not answered, or not lately enough to be believed.
         in_flight: This picker's own requests there.
         ready: Whether it can take a request.
+        in_flight_at_scrape: This picker's own requests there when the engine gave its metrics, which count them; None
+            where the metrics are of this very moment.
     """
 
     endpoint: Endpoint
     metrics: EngineMetrics | None = None
     in_flight: tuple[InFlight, ...] = ()
     ready: bool = True
+    in_flight_at_scrape: tuple[InFlight, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,6 +269,9 @@ class DropReason(StrEnum):
     """Why a request was refused; sent to the client as a header."""
 
     NO_ENDPOINTS = "rejected-no-endpoints"
+    CAPACITY = "rejected-capacity"  # the hold queue is full
+    TTL_EXPIRED = "rejected-ttl-expired"  # it waited long enough
+    SHED = "shed"  # given up for requests of higher classes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,18 +67,45 @@ class Coefficients(_message.Message):
     def __init__(self, base_step_ms: _Optional[float] = ..., step_per_sequence_us: _Optional[float] = ..., prefill_us_per_token: _Optional[float] = ..., max_num_seqs: _Optional[int] = ..., kv_tokens: _Optional[int] = ...) -> None: ...
 
 class Routing(_message.Message):
-    __slots__ = ("slack", "round_robin", "least_loaded", "static", "aging_rate")
+    __slots__ = ("slack", "round_robin", "least_loaded", "static", "aging_rate", "flow_control")
     SLACK_FIELD_NUMBER: _ClassVar[int]
     ROUND_ROBIN_FIELD_NUMBER: _ClassVar[int]
     LEAST_LOADED_FIELD_NUMBER: _ClassVar[int]
     STATIC_FIELD_NUMBER: _ClassVar[int]
     AGING_RATE_FIELD_NUMBER: _ClassVar[int]
+    FLOW_CONTROL_FIELD_NUMBER: _ClassVar[int]
     slack: Slack
     round_robin: RoundRobin
     least_loaded: LeastLoaded
     static: Static
     aging_rate: float
-    def __init__(self, slack: _Optional[_Union[Slack, _Mapping]] = ..., round_robin: _Optional[_Union[RoundRobin, _Mapping]] = ..., least_loaded: _Optional[_Union[LeastLoaded, _Mapping]] = ..., static: _Optional[_Union[Static, _Mapping]] = ..., aging_rate: _Optional[float] = ...) -> None: ...
+    flow_control: FlowControl
+    def __init__(self, slack: _Optional[_Union[Slack, _Mapping]] = ..., round_robin: _Optional[_Union[RoundRobin, _Mapping]] = ..., least_loaded: _Optional[_Union[LeastLoaded, _Mapping]] = ..., static: _Optional[_Union[Static, _Mapping]] = ..., aging_rate: _Optional[float] = ..., flow_control: _Optional[_Union[FlowControl, _Mapping]] = ...) -> None: ...
+
+class FlowControl(_message.Message):
+    __slots__ = ("enabled", "max_requests", "max_bytes", "per_tenant_max_requests", "per_tenant_max_bytes", "ttl", "objectives")
+    class ObjectivesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    ENABLED_FIELD_NUMBER: _ClassVar[int]
+    MAX_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    MAX_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PER_TENANT_MAX_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    PER_TENANT_MAX_BYTES_FIELD_NUMBER: _ClassVar[int]
+    TTL_FIELD_NUMBER: _ClassVar[int]
+    OBJECTIVES_FIELD_NUMBER: _ClassVar[int]
+    enabled: bool
+    max_requests: int
+    max_bytes: int
+    per_tenant_max_requests: int
+    per_tenant_max_bytes: int
+    ttl: float
+    objectives: _containers.ScalarMap[str, int]
+    def __init__(self, enabled: _Optional[bool] = ..., max_requests: _Optional[int] = ..., max_bytes: _Optional[int] = ..., per_tenant_max_requests: _Optional[int] = ..., per_tenant_max_bytes: _Optional[int] = ..., ttl: _Optional[float] = ..., objectives: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class Slack(_message.Message):
     __slots__ = ("slack", "min_gain")

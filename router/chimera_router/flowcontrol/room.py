@@ -1,0 +1,118 @@
+"""Find saturation: which endpoints have a free slot and room in their KV cache, at one moment."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from chimera_router.flowcontrol.types import Item, Lane
+from chimera_router.scheduling.types import Coefficients, EndpointState, EngineMetrics, InFlight, PoolSnapshot
+
+
+@dataclass(frozen=True, slots=True)
+class _Vacancy:
+    """An endpoint with a free slot, and the tokens that its KV cache still has room for."""
+
+    state: EndpointState
+    tokens: float
+
+    def left(self, item: Item) -> float:
+        """Return the tokens left once the item is there; below zero it does not fit."""
+        return self.tokens - item.context.get(self.state.endpoint.model, float("inf"))
+
+
+class Room:
+    """What the engines can still take. Made anew for every pass over the queue: passes use it up.
+
+    Args:
+        snapshot: The pool at this moment.
+        now: Seconds on the clock that stamped the snapshot's metrics.
+        metrics_max_age: Seconds after which an engine's metrics are treated as unknown.
+    """
+
+    def __init__(self, snapshot: PoolSnapshot, *, now: float, metrics_max_age: float) -> None:
+        self.snapshot = snapshot
+        self._ready = [state for state in snapshot.endpoints if state.ready]
+        self._vacant: dict[str, _Vacancy] = {}
+        for state in self._ready:
+            old = state.metrics is not None and now - state.metrics.scraped_at > metrics_max_age
+            coefficients = snapshot.models[state.endpoint.model].coefficients
+            tokens = _vacant_tokens(replace(state, metrics=None) if old else state, coefficients)
+            if tokens is not None:
+                self._vacant[state.endpoint.address] = _Vacancy(state, tokens)
+
+    @property
+    def full(self) -> bool:
+        """Whether no endpoint can take anything now."""
+        return not self._vacant
+
+    def reaches(self, item: Item) -> bool:
+        """Return whether any endpoint could take the item one day: the pool is not down for it, at most busy."""
+        return any(state.endpoint.model in item.context for state in self._allowed(item.lane))
+
+    def takes(self, item: Item) -> bool:
+        """Return whether an endpoint can take the item now."""
+        return any(vacancy.left(item) >= 0 for vacancy in self._vacancies(item))
+
+    def open_to(self, item: Item) -> PoolSnapshot:
+        """Return the snapshot with only the endpoints that can take the item now."""
+        fitting = tuple(vacancy.state for vacancy in self._vacancies(item) if vacancy.left(item) >= 0)
+        return replace(self.snapshot, endpoints=fitting)
+
+    def withhold(self, item: Item) -> bool:
+        """Keep the endpoint nearest to having room for the item from all behind it; return whether there is one.
+
+        Else small requests would take every token that is freed, and a large one would wait for ever.
+        """
+        nearest = max(self._vacancies(item), key=lambda vacancy: vacancy.left(item), default=None)
+        if nearest is None or nearest.left(item) == float("-inf"):
+            return False
+        del self._vacant[nearest.state.endpoint.address]
+        return True
+
+    def _vacancies(self, item: Item) -> Iterable[_Vacancy]:
+        if self.full:
+            return ()
+        vacant = (self._vacant.get(state.endpoint.address) for state in self._allowed(item.lane))
+        return (vacancy for vacancy in vacant if vacancy is not None)
+
+    def _allowed(self, lane: Lane) -> list[EndpointState]:
+        states = [state for state in self._ready if lane.subset is None or state.endpoint.address in lane.subset]
+        if lane.pinned is not None:
+            return [state for state in states if state.endpoint.model == lane.pinned]
+        return [state for state in states if state.endpoint.model == lane.kept] or states
+
+
+def _vacant_tokens(state: EndpointState, coefficients: Coefficients) -> float | None:
+    """Return the free tokens of the KV cache; None where every slot is taken.
+
+    An idle engine takes any request: one that it has no memory for, it refuses itself.
+    """
+    occupied = len(state.in_flight) + _foreign(state)
+    if not occupied:
+        return float("inf")
+    if occupied >= coefficients.max_num_seqs:
+        return None
+    return coefficients.kv_tokens - _held_tokens(state, coefficients)
+
+
+def _foreign(state: EndpointState) -> int:
+    """Return requests that others sent: what the engine had at its last scrape beyond this picker's own of then.
+
+    Those of now would not do: each own request that has ended since would count as a foreign one.
+    """
+    if state.metrics is None:
+        return 0
+    return max(0, state.metrics.running + state.metrics.waiting - len(_own_then(state)))
+
+
+def _held_tokens(state: EndpointState, coefficients: Coefficients) -> float:
+    own = sum(request.context for request in state.in_flight)
+    then = sum(request.context for request in _own_then(state))
+    return own + max(0.0, _used(state.metrics) * coefficients.kv_tokens - then)
+
+
+def _used(metrics: EngineMetrics | None) -> float:
+    return metrics.kv_usage if metrics else 0.0
+
+
+def _own_then(state: EndpointState) -> tuple[InFlight, ...]:
+    return state.in_flight if state.in_flight_at_scrape is None else state.in_flight_at_scrape
