@@ -14,8 +14,8 @@ from chimera_router.errors import NoEndpoints
 from chimera_router.exchange import Exchange
 from chimera_router.flowcontrol import asking
 from chimera_router.flowcontrol.room import Room
-from chimera_router.flowcontrol.types import HoldLimits, Item
-from chimera_router.holding import Holding
+from chimera_router.flowcontrol.types import HoldLimits
+from chimera_router.holding import Begin, Holding
 from chimera_router.parsing.openai import ParsedRequest
 from chimera_router.prediction.correction import corrected
 from chimera_router.prediction.port import Judgement, Predictor, Query
@@ -92,21 +92,18 @@ class Director:
         query = _query(asked.request, asked.headers, program)
         request = self._request(asked, program)
         predictions = await self._predict(pool, query)
+        ready = self.clock()
 
         def begin(snapshot: PoolSnapshot) -> Exchange:
+            resumed = self.clock()
             decision = self._schedule(pool, request, predictions, snapshot)
-            return self._begin(pool, decision, asked, program=program, query=query)
+            exchange = self._begin(pool, decision, asked, program=program, query=query)
+            self._count(arrival, request.assignment, decision, (ready - started) + (self.clock() - resumed))
+            return exchange
 
-        predicted = self.clock()
-        limits = pool.settings.flow_control
-        if limits is None:
-            exchange = begin(self.datastore.snapshot(pool.settings.models))
-        else:
-            item = self._item(asked, request, predictions, limits)
-            exchange = await self.holding.admit(item, begin, limits)
-        waited = exchange.began - predicted
-        self._count(arrival, request.assignment, exchange.decision, started + waited)
-        return exchange
+        if pool.settings.flow_control is None:
+            return begin(self.datastore.snapshot(pool.settings.models))
+        return await self._admitted(pool.settings, asked, request, predictions, begin)
 
     async def explain(self, request: ParsedRequest, headers: Mapping[str, str], pinned: str | None) -> Decision:
         """Return the decision a new workflow's first request would get now, and send nothing.
@@ -172,6 +169,7 @@ class Director:
             workflow=program.ordinal,
             prompt_tokens=asked.request.prompt_tokens,
             arrival=self.wall(),
+            tokens_so_far=program.tokens,
             pinned=asked.pinned,
             assignment=program.assignment,
             subset=asked.subset,
@@ -191,19 +189,21 @@ class Director:
             raise NoEndpoints(reason=outcome.reason)
         return outcome
 
-    def _item(self, asked: Choose, request: SchedulingRequest, predictions: Predictions, limits: HoldLimits) -> Item:
-        scheduler = self.pool.settings.scheduler
-        return asking.item(
+    async def _admitted(
+        self, settings: PoolSettings, asked: Choose, request: SchedulingRequest, predictions: Predictions, begin: Begin
+    ) -> Exchange:
+        limits = settings.flow_control or HoldLimits()
+        item = asking.item(
             request,
             predictions,
-            rank=scheduler.rank,
-            only=scheduler.only,
+            settings.scheduler,
             tenant=identity.tenant(asked.headers),
             objective=identity.objective(asked.headers),
             size=len(asked.request.body),
             limits=limits,
             now=self.clock(),
         )
+        return await self.holding.admit(item, begin, limits)
 
     def _room(self) -> Room:
         return Room(self.snapshot(), now=self.clock(), metrics_max_age=self.pool.settings.scheduler.metrics_max_age)
@@ -230,9 +230,9 @@ class Director:
             began=self.clock(),
         )
 
-    def _count(self, arrival: Arrival, previous: Assignment | None, decision: Decision, started: float) -> None:
+    def _count(self, arrival: Arrival, previous: Assignment | None, decision: Decision, seconds: float) -> None:
         metrics, tally = self.metrics, self.tally
-        metrics.decision_seconds.observe(self.clock() - started)
+        metrics.decision_seconds.observe(seconds)
         metrics.decisions.labels(decision.model, decision.reason).inc()
         metrics.requests.labels(decision.model).inc()
         metrics.confidence.labels(decision.model).observe(decision.prediction.confidence)

@@ -79,12 +79,12 @@ class Holding:
             return
         for item in self.queue.expire(self._clock()):
             self._refuse(item, DropReason.TTL_EXPIRED)
-        while (item := self.queue.release(room := self._room(), self._clock())) is not None:
-            self._begin(item, room.open_to(item))
+        while (first := self.queue.release(room := self._room(), self._clock())) is not None:
+            self._begin(first, room.open_to(first))
         self._set_timer()
 
     async def _wait(self, item: Item, begin: Begin) -> Exchange:
-        answer = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Exchange] = asyncio.get_running_loop().create_future()
         self._waiting[item] = _Waiting(begin=begin, answer=answer, since=self._clock())
         self._set_timer()
         try:

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from chimera_router.flowcontrol.types import Item, Lane
-from chimera_router.scheduling.types import Coefficients, EndpointState, EngineMetrics, InFlight, PoolSnapshot
+from chimera_router.scheduling.load import Load
+from chimera_router.scheduling.types import Coefficients, EndpointState, PoolSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,8 @@ class Room:
 
     def _allowed(self, lane: Lane) -> list[EndpointState]:
         states = [state for state in self._ready if lane.subset is None or state.endpoint.address in lane.subset]
-        if lane.pinned is not None:
-            return [state for state in states if state.endpoint.model == lane.pinned]
-        return [state for state in states if state.endpoint.model == lane.kept] or states
+        kept = [state for state in states if state.endpoint.model == lane.kept]
+        return kept or [state for state in states if lane.among is None or state.endpoint.model in lane.among]
 
 
 def _vacant_tokens(state: EndpointState, coefficients: Coefficients) -> float | None:
@@ -86,7 +86,7 @@ def _vacant_tokens(state: EndpointState, coefficients: Coefficients) -> float | 
 
     An idle engine takes any request: one that it has no memory for, it refuses itself.
     """
-    occupied = len(state.in_flight) + _foreign(state)
+    occupied = state.load.requests + _foreign(state)
     if not occupied:
         return float("inf")
     if occupied >= coefficients.max_num_seqs:
@@ -101,18 +101,13 @@ def _foreign(state: EndpointState) -> int:
     """
     if state.metrics is None:
         return 0
-    return max(0, state.metrics.running + state.metrics.waiting - len(_own_then(state)))
+    return max(0, state.metrics.running + state.metrics.waiting - _own_then(state).requests)
 
 
 def _held_tokens(state: EndpointState, coefficients: Coefficients) -> float:
-    own = sum(request.context for request in state.in_flight)
-    then = sum(request.context for request in _own_then(state))
-    return own + max(0.0, _used(state.metrics) * coefficients.kv_tokens - then)
+    used = state.metrics.kv_usage * coefficients.kv_tokens if state.metrics else 0.0
+    return state.load.context + max(0.0, used - _own_then(state).context)
 
 
-def _used(metrics: EngineMetrics | None) -> float:
-    return metrics.kv_usage if metrics else 0.0
-
-
-def _own_then(state: EndpointState) -> tuple[InFlight, ...]:
-    return state.in_flight if state.in_flight_at_scrape is None else state.in_flight_at_scrape
+def _own_then(state: EndpointState) -> Load:
+    return state.load if state.load_at_scrape is None else state.load_at_scrape

@@ -44,13 +44,13 @@ class Lane:
     """Where a request may go: requests of one lane wait for the same endpoints.
 
     Attributes:
-        pinned: The only model it may go to.
         kept: The model of its workflow's earlier stages, to which it goes while that has a ready endpoint.
+        among: The models it may go to otherwise; None allows all.
         subset: Addresses the gateway allows; None allows all.
     """
 
-    pinned: str | None = None
     kept: str | None = None
+    among: frozenset[str] | None = None
     subset: frozenset[str] | None = None
 
 
