@@ -14,7 +14,6 @@ from chimera_router.errors import NoEndpoints
 from chimera_router.exchange import Exchange
 from chimera_router.flowcontrol import asking
 from chimera_router.flowcontrol.room import Room
-from chimera_router.flowcontrol.types import HoldLimits
 from chimera_router.holding import Begin, Holding
 from chimera_router.parsing.openai import ParsedRequest
 from chimera_router.prediction.correction import corrected
@@ -101,8 +100,6 @@ class Director:
             self._count(arrival, request.assignment, decision, (ready - started) + (self.clock() - resumed))
             return exchange
 
-        if pool.settings.flow_control is None:
-            return begin(self.datastore.snapshot(pool.settings.models))
         return await self._admitted(pool.settings, asked, request, predictions, begin)
 
     async def explain(self, request: ParsedRequest, headers: Mapping[str, str], pinned: str | None) -> Decision:
@@ -192,7 +189,9 @@ class Director:
     async def _admitted(
         self, settings: PoolSettings, asked: Choose, request: SchedulingRequest, predictions: Predictions, begin: Begin
     ) -> Exchange:
-        limits = settings.flow_control or HoldLimits()
+        limits = settings.flow_control
+        if limits is None:
+            return begin(self.datastore.snapshot(settings.models))
         item = asking.item(
             request,
             predictions,

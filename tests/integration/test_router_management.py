@@ -54,6 +54,7 @@ async def test_status_counts_models_and_workflows(client: TestClient) -> None:
         status = await response.json()
 
     assert (status["pool"], status["policy"], status["predictor"]) == ("assistants", "slack", "bundle")
+    assert status["held"] == {}
     assert status["workflows"] == {"open": 0, "stages": 0, "later_stages": 0, "recognised": 0, "kept": 0}
     assert status["models"][0] == {
         "model": "small",

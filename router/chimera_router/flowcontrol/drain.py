@@ -16,10 +16,9 @@ class DrainRate:
     def advance(self, now: float, *, waiting: bool) -> None:
         """Time has passed; `waiting` tells whether anything waited since the last call."""
         if waiting and self._last is not None:
-            elapsed = max(0.0, now - self._last)
-            faded = math.exp(-elapsed / MEMORY)
+            faded = math.exp(-max(0.0, now - self._last) / MEMORY)
             self._tokens *= faded
-            self._seconds = self._seconds * faded + elapsed
+            self._seconds = self._seconds * faded + MEMORY * (1.0 - faded)
         self._last = now
 
     def drained(self, tokens: float) -> None:
@@ -27,5 +26,7 @@ class DrainRate:
         self._tokens += tokens
 
     def seconds(self, tokens: float) -> float:
-        """Return how long so many tokens will take; infinity while nothing has drained."""
+        """Return how long so many tokens will take; infinity for any while nothing has drained."""
+        if not tokens:
+            return 0.0
         return tokens * self._seconds / self._tokens if self._tokens else math.inf

@@ -56,8 +56,13 @@ def chunks(body: bytes) -> list[bytes]:
     return [body[start : start + CHUNK] for start in range(0, len(body), CHUNK)] or [b""]
 
 
-def explanation(decision: Decision) -> str:
-    """Return the decision as one line of JSON: every model's confidence, latency in seconds, tokens and verdict."""
+def explanation(decision: Decision, *, held: int | None = None) -> str:
+    """Return the decision as one line of JSON: every model's confidence, latency in seconds, tokens and verdict.
+
+    Args:
+        decision: What was or would be decided.
+        held: Requests that wait in the picker; left out where it is None.
+    """
     models = [
         {
             "model": verdict.model,
@@ -68,7 +73,7 @@ def explanation(decision: Decision) -> str:
         }
         for verdict in decision.verdicts
     ]
-    outline = {
+    outline: dict[str, object] = {
         "model": decision.model,
         "endpoint": decision.endpoint.name,
         "policy": decision.policy,
@@ -78,6 +83,8 @@ def explanation(decision: Decision) -> str:
         "priority": decision.priority,
         "models": models,
     }
+    if held is not None:
+        outline["held"] = held
     return msgspec.json.encode(outline).decode()
 
 
