@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from chimera_operator.api.document import SHA256, Count, DnsLabel, Document, NonEmpty, ServedName, broken_rule
+from chimera_operator.api.document import SHA256, Bytes, Count, DnsLabel, Document, NonEmpty, ServedName, broken_rule
 from chimera_operator.api.model import ModelDefaults, ModelSpec
 
 FULL_CHOICE = "auto"
@@ -33,6 +33,26 @@ class Bundle(Document):
     """Expected sha256 of bundle.json. Unset: any."""
 
 
+class FlowControl(Document):
+    """Requests wait in the picker while every engine is busy, in order, instead of in the engines."""
+
+    enabled: bool = False
+    """Whether they do."""
+    max_requests: Count | None = None
+    """Requests that wait at once; what passes it is refused with 429. Unset: the router's default."""
+    max_bytes: Bytes | None = None
+    """Bytes of their bodies. Unset: the router's default."""
+    per_tenant_max_requests: Count | None = None
+    """Requests of one tenant among them. Unset: as many as the queue takes."""
+    per_tenant_max_bytes: Bytes | None = None
+    """Bytes of their bodies. Unset: as many as the queue takes."""
+    ttl: Annotated[float, Field(gt=0, le=300)] = 60.0
+    """Seconds after which a request that still waits is refused; below what gateways give a picker for its answer."""
+    objectives: dict[NonEmpty, Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]] = Field(default_factory=dict)
+    """Priority class by the name of an InferenceObjective, which requests give in a header. A higher class goes
+    strictly first; a negative one is refused as soon as it would have to wait. Other names, and none, are class 0."""
+
+
 class Routing(Document):
     """How the model of a request is chosen and how requests are ordered."""
 
@@ -48,6 +68,8 @@ class Routing(Document):
     more be overtaken for 25 s and no longer."""
     static_model: str | None = None
     """Policy Static: name of the model that gets everything."""
+    flow_control: FlowControl = FlowControl()
+    """Where requests wait while every engine is busy."""
     virtual_models: tuple[ServedName, ...] = ()
     """More names, besides the pool's own and `auto`, that ask for the full choice."""
     bundle: Bundle = Bundle()

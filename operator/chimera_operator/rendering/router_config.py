@@ -3,7 +3,7 @@
 from typing import Any
 
 from chimera_operator.api.model import Descriptor, ModelSpec
-from chimera_operator.api.pool import HeterogeneousModelPool, Routing
+from chimera_operator.api.pool import FlowControl, HeterogeneousModelPool, Routing
 from chimera_operator.rendering.coefficients import StepTime, step_time
 
 
@@ -69,7 +69,13 @@ def _descriptor(descriptor: Descriptor) -> dict[str, Any]:
 
 def _routing(routing: Routing, speed: float) -> dict[str, Any]:
     # Engines that run `speed` times faster finish as many times more tokens while a request ages one second.
-    return {**_policy(routing), "agingRate": routing.aging_rate * speed}
+    flow_control = {"flowControl": _flow_control(routing.flow_control, speed)} if routing.flow_control.enabled else {}
+    return {**_policy(routing), "agingRate": routing.aging_rate * speed, **flow_control}
+
+
+def _flow_control(flow_control: FlowControl, speed: float) -> dict[str, Any]:
+    given = flow_control.model_dump(by_alias=True, exclude_none=True)
+    return {**given, "ttl": flow_control.ttl / speed}
 
 
 def _policy(routing: Routing) -> dict[str, Any]:

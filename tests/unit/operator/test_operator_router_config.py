@@ -7,9 +7,10 @@ from google.protobuf import json_format
 from pool_documents import model_document, pool_document
 
 from chimera_operator.api.parse import parse_pool
-from chimera_operator.api.pool import Routing
+from chimera_operator.api.pool import FlowControl, Routing
 from chimera_operator.rendering.router_config import router_config
 from chimera_proto.config.v1alpha1.router_config_pb2 import RouterConfig
+from chimera_router.flowcontrol import types as flow
 from chimera_router.scheduling import orders, policies
 
 FULL = pool_document(
@@ -109,6 +110,31 @@ def test_speed_shortens_steps_and_quickens_aging() -> None:
         assert after.coefficients.kv_tokens == before.coefficients.kv_tokens
     assert fast.routing.aging_rate == pytest.approx(real.routing.aging_rate * 10)
     assert fast.routing.slack == real.routing.slack
+
+
+FLOW_CONTROL = {"enabled": True, "maxRequests": 9, "maxBytes": 99, "ttl": 30, "objectives": {"urgent": 5, "batch": -1}}
+
+
+def test_flow_control_arrives() -> None:
+    """Caps and classes are the document's, what is unset stays the router's, and the wait shrinks with the speed."""
+    config = parsed(pool_document(routing={"flowControl": FLOW_CONTROL}), speed=10.0).routing.flow_control
+
+    assert (config.enabled, config.max_requests, config.max_bytes, config.ttl) == (True, 9, 99, 3.0)
+    assert (config.per_tenant_max_requests, dict(config.objectives)) == (0, {"urgent": 5, "batch": -1})
+
+
+def test_flow_control_is_off_where_nobody_asks_for_it() -> None:
+    """Requests wait in the engines then, whatever else is said."""
+    routing = {"flowControl": {**FLOW_CONTROL, "enabled": False}}
+
+    assert not parsed(pool_document(routing=routing)).routing.HasField("flow_control")
+    assert not parsed(pool_document()).routing.HasField("flow_control")
+
+
+def test_time_to_live_is_the_routers_own_default() -> None:
+    """The pool states it, because a speed divides it; it must stay what the router would take, and within its bound."""
+    assert FlowControl().ttl == flow.DEFAULT_TTL
+    assert FlowControl(ttl=flow.MAX_TTL).ttl == flow.MAX_TTL
 
 
 def test_aging_is_the_routers_own_default() -> None:
