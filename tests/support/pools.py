@@ -1,10 +1,14 @@
 """Small pools, predictions and requests for tests."""
 
 from collections.abc import Iterable
+from operator import itemgetter
 
+from chimera_router.scheduling.latency import Demand
 from chimera_router.scheduling.load import IDLE, Load, Queue
 from chimera_router.scheduling.types import (
     Coefficients,
+    Decision,
+    Descriptor,
     Endpoint,
     EndpointState,
     EngineMetrics,
@@ -13,6 +17,7 @@ from chimera_router.scheduling.types import (
     PoolSnapshot,
     Predictions,
     PredictionSource,
+    Reason,
     SchedulingRequest,
 )
 
@@ -20,8 +25,14 @@ FAST = Coefficients(base_step=0.01, per_sequence=0.0, prefill_per_token=0.0, max
 SLOW = Coefficients(base_step=0.02, per_sequence=0.0, prefill_per_token=0.0, max_num_seqs=4, kv_tokens=100_000)
 
 
-def model(name: str, coefficients: Coefficients = FAST, *, priority: bool = True) -> Model:
-    return Model(name=name, coefficients=coefficients, served_name=name, priority=priority)
+def model(name: str, coefficients: Coefficients = FAST, *, priority: bool = True, parameters_b: float = 0.0) -> Model:
+    return Model(
+        name=name,
+        coefficients=coefficients,
+        served_name=name,
+        descriptor=Descriptor(parameters_b=parameters_b),
+        priority=priority,
+    )
 
 
 def endpoint(name: str, model: str, port: int = 8000) -> Endpoint:
@@ -59,8 +70,8 @@ def request(**changes: object) -> SchedulingRequest:
 
 def queue(entries: Iterable[tuple[int, float]]) -> Queue:
     """Return a queue of (rank, tokens)."""
-    ordered = sorted(((rank, number), tokens) for number, (rank, tokens) in enumerate(entries))
-    return Queue(tuple(place for place, _ in ordered), tuple(tokens for _, tokens in ordered))
+    ordered = sorted(entries, key=itemgetter(0))
+    return Queue(tuple(rank for rank, _ in ordered), tuple(tokens for _, tokens in ordered))
 
 
 def busy(count: int, *, tokens: float = 100.0, context: int = 10, queued: Iterable[tuple[int, float]] = ()) -> Load:
@@ -71,4 +82,37 @@ def busy(count: int, *, tokens: float = 100.0, context: int = 10, queued: Iterab
         tokens=count * tokens + sum(each for _, each in waiting),
         context=context * (count + len(waiting)),
         queue=queue(waiting),
+    )
+
+
+def demanded(
+    engine: Coefficients,
+    *,
+    prediction: ModelPrediction,
+    prompt: int = 0,
+    cached: float = 0.0,
+    rank: int | None = None,
+) -> Demand:
+    return Demand(
+        coefficients=engine,
+        prefill=engine.prefill_per_token * prompt * (1.0 - cached),
+        tokens=prediction.stage_tokens,
+        remaining=prediction.remaining_tokens,
+        spare_context=engine.kv_tokens - prompt - prediction.stage_tokens,
+        rank=rank,
+    )
+
+
+def decision(place: Endpoint, *, tokens: float = 100.0, rank: int | None = None, cached: int = 0) -> Decision:
+    return Decision(
+        model=place.model,
+        endpoint=place,
+        priority=rank,
+        policy="slack",
+        reason=Reason.POLICY,
+        prediction=prediction(tokens=tokens),
+        latency=1.0,
+        source=PredictionSource.BUNDLE,
+        verdicts=(),
+        cached_tokens=cached,
     )

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from holdings import ENGINE, KV_TOKENS, SLOTS, item, room
 from pools import busy, endpoint, model, snapshot, state
@@ -17,9 +19,10 @@ def of(*states: EndpointState, now: float = 0.0) -> Room:
     return Room(snapshot([model("a", ENGINE)], list(states)), now=now, metrics_max_age=5.0)
 
 
-def one(load: Load = IDLE, said: EngineMetrics | None = None, then: Load | None = None, now: float = 0.0) -> Room:
+def one(load: Load = IDLE, said: EngineMetrics | None = None, then: Load = IDLE, now: float = 0.0) -> Room:
     """Return the room of one endpoint with this load, and its metrics from when the load was another."""
-    return of(EndpointState(endpoint=HOME, metrics=said, load=load, load_at_scrape=then), now=now)
+    said = said and replace(said, own=then.requests, own_context=then.context)
+    return of(EndpointState(endpoint=HOME, metrics=said, load=load), now=now)
 
 
 @pytest.mark.parametrize(("running", "takes"), [(0, True), (SLOTS - 1, True), (SLOTS, False)])
@@ -30,7 +33,7 @@ def test_engine_takes_as_many_as_it_has_slots(running: int, takes: bool) -> None
 
 def test_foreign_requests_take_slots() -> None:
     """What the engine says beyond this picker's own counts, running or waiting."""
-    assert not one(busy(1), metrics(running=3, waiting=1)).takes(item())
+    assert not one(busy(1), metrics(running=3, waiting=1), then=busy(1)).takes(item())
 
 
 def test_own_request_that_ended_leaves_its_slot_at_once() -> None:

@@ -5,9 +5,7 @@ import pytest
 
 from chimera_router import settings
 from chimera_router.errors import ConfigError
-from chimera_router.flowcontrol.types import HoldLimits
-from chimera_router.scheduling.orders import RemainingFirst
-from chimera_router.scheduling.policies import LeastLoaded, Policy, RoundRobin, Slack, Static
+from chimera_router.scheduling.policies import Slack
 
 COEFFICIENTS = {
     "baseStepMs": 7.2,
@@ -55,63 +53,6 @@ def test_defaults_stand_where_nothing_is_said() -> None:
     assert smallest.models["small"].served_name == "small"
 
 
-@pytest.mark.parametrize(
-    ("routing", "expected"),
-    [
-        ({"slack": {"slack": 0.5, "minGain": 0}}, Slack(0.5, 0.0)),
-        ({"roundRobin": {}}, RoundRobin()),
-        ({"leastLoaded": {}}, LeastLoaded()),
-        ({"static": {"model": "small"}}, Static("small")),
-    ],
-)
-def test_each_policy_can_be_chosen(routing: dict[str, object], expected: Policy) -> None:
-    """Zero is a value, not an absence."""
-    assert parse(routing=routing).scheduler.policy == expected
-
-
-def test_flow_control_is_off_unless_enabled() -> None:
-    """Nobody waits in the picker where the configuration does not say so."""
-    off = parse(routing={"flowControl": {"enabled": False, "maxRequests": 3}})
-
-    assert (parse().flow_control, off.flow_control) == (None, None)
-
-
-def test_caps_of_flow_control_have_defaults() -> None:
-    """What is zero or unset is the router's to say; a tenant may fill the queue unless it has a cap of its own."""
-    plain = parse(routing={"flowControl": {"enabled": True}}).flow_control
-    capped = parse(routing={"flowControl": {"enabled": True, "maxRequests": 7, "maxBytes": "70"}}).flow_control
-
-    assert plain == HoldLimits()
-    assert capped == HoldLimits(max_requests=7, max_bytes=70, per_tenant_max_requests=7, per_tenant_max_bytes=70)
-
-
-def test_every_field_of_flow_control_arrives() -> None:
-    """Caps, time to live and classes are those of the configuration."""
-    given = {
-        "enabled": True,
-        "maxRequests": 10,
-        "maxBytes": "100",
-        "perTenantMaxRequests": 4,
-        "perTenantMaxBytes": "40",
-        "ttl": 2.5,
-        "objectives": {"urgent": 5, "batch": -1},
-    }
-
-    assert parse(routing={"flowControl": given}).flow_control == HoldLimits(
-        max_requests=10,
-        max_bytes=100,
-        per_tenant_max_requests=4,
-        per_tenant_max_bytes=40,
-        ttl=2.5,
-        objectives={"urgent": 5, "batch": -1},
-    )
-
-
-def test_aging_rate_of_zero_never_ages() -> None:
-    """An explicit zero is kept."""
-    assert parse(routing={"agingRate": 0}).scheduler.order == RemainingFirst(0)
-
-
 def test_limits_override_one_by_one() -> None:
     """A limit that is set replaces its default and no other."""
     limits = parse(limits={"maxBodyBytes": "100"}).limits
@@ -130,13 +71,7 @@ def test_limits_override_one_by_one() -> None:
         ({"models": [{**SMALL, "name": "auto"}]}, "'auto' stands for two things"),
         ({"discovery": None}, "discovery.file.path"),
         ({"models": [{"name": "small"}]}, "coefficients must be above zero"),
-        ({"routing": {"static": {"model": "nobody"}}}, "names no model of the pool"),
-        ({"routing": {"slack": {"slack": -1}}}, "must not be negative"),
-        ({"routing": {"agingRate": -1}}, "must not be negative"),
-        ({"routing": {"flowControl": {"maxRequests": -1}}}, "routing.flowControl: caps and ttl must not be negative"),
-        ({"routing": {"flowControl": {"ttl": -1}}}, "routing.flowControl: caps and ttl must not be negative"),
-        ({"routing": {"flowControl": {"ttl": 301}}}, "routing.flowControl.ttl: must be at most 300 s"),
-        ({"routing": {"flowControl": {"ttl": "NaN"}}}, "routing.flowControl.ttl: must be at most 300 s"),
+        ({"routing": {"static": {"model": "nobody"}}}, "routing.static.model: names no model of the pool"),
         ({"modles": []}, "modles"),
     ],
 )

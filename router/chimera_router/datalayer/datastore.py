@@ -1,7 +1,7 @@
 """Hold what is known of every endpoint and publish it as one immutable snapshot."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chimera_router.scheduling.ledger import Ledger
 from chimera_router.scheduling.load import Load
@@ -13,20 +13,13 @@ class _Known:
     endpoint: Endpoint
     ready: bool = False
     metrics: EngineMetrics | None = None
-    at_scrape: Load | None = None
     _state: EndpointState | None = None
 
     def state(self, load: Load) -> EndpointState:
         """Return the endpoint as it is, and the same value again while nothing has changed."""
         last = self._state
         if last is None or last.load is not load or last.metrics is not self.metrics or last.ready is not self.ready:
-            last = EndpointState(
-                endpoint=self.endpoint,
-                metrics=self.metrics,
-                load=load,
-                ready=self.ready,
-                load_at_scrape=self.at_scrape,
-            )
+            last = EndpointState(endpoint=self.endpoint, metrics=self.metrics, load=load, ready=self.ready)
             self._state = last
         return last
 
@@ -56,11 +49,15 @@ class Datastore:
         self.changed()
 
     def answered(self, address: str, metrics: EngineMetrics | None) -> None:
-        """Record a scrape that reached the engine; None where its numbers are not to be believed."""
+        """Record a scrape that reached the engine; None where its numbers are not to be believed.
+
+        What this picker has there is counted now: later the numbers are old, and its own would pass for foreign.
+        """
         known = self._known.get(address)
         if known is not None:
-            known.ready, known.metrics = True, metrics
-            known.at_scrape = self._ledger.of(address) if metrics else None
+            own = self._ledger.of(address)
+            known.ready = True
+            known.metrics = metrics and replace(metrics, own=own.requests, own_context=own.context)
             self.changed()
 
     def failed(self, address: str) -> bool:
@@ -68,7 +65,7 @@ class Datastore:
         known = self._known.get(address)
         if known is None:
             return False
-        was_ready, known.ready, known.metrics, known.at_scrape = known.ready, False, None, None
+        was_ready, known.ready, known.metrics = known.ready, False, None
         return was_ready
 
     def snapshot(self, models: Mapping[str, Model]) -> PoolSnapshot:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from chimera_router.flowcontrol.types import Item, Lane
-from chimera_router.scheduling.load import Load
+from chimera_router.scheduling.latency import occupancy
 from chimera_router.scheduling.types import Coefficients, EndpointState, PoolSnapshot
 
 
@@ -86,28 +86,16 @@ def _vacant_tokens(state: EndpointState, coefficients: Coefficients) -> float | 
 
     An idle engine takes any request: one that it has no memory for, it refuses itself.
     """
-    occupied = state.load.requests + _foreign(state)
+    occupied = occupancy(state)
     if not occupied:
         return float("inf")
     if occupied >= coefficients.max_num_seqs:
         return None
-    return coefficients.kv_tokens - _held_tokens(state, coefficients)
+    return coefficients.kv_tokens - state.load.context - _foreign_tokens(state, coefficients)
 
 
-def _foreign(state: EndpointState) -> int:
-    """Return requests that others sent: what the engine had at its last scrape beyond this picker's own of then.
-
-    Those of now would not do: each own request that has ended since would count as a foreign one.
-    """
+def _foreign_tokens(state: EndpointState, coefficients: Coefficients) -> float:
+    """Return the tokens that others held in the KV cache at the last scrape: beyond this picker's own of then."""
     if state.metrics is None:
-        return 0
-    return max(0, state.metrics.running + state.metrics.waiting - _own_then(state).requests)
-
-
-def _held_tokens(state: EndpointState, coefficients: Coefficients) -> float:
-    used = state.metrics.kv_usage * coefficients.kv_tokens if state.metrics else 0.0
-    return state.load.context + max(0.0, used - _own_then(state).context)
-
-
-def _own_then(state: EndpointState) -> Load:
-    return state.load if state.load_at_scrape is None else state.load_at_scrape
+        return 0.0
+    return max(0.0, state.metrics.kv_usage * coefficients.kv_tokens - state.metrics.own_context)

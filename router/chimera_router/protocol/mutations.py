@@ -57,7 +57,7 @@ def chunks(body: bytes) -> list[bytes]:
 
 
 def explanation(decision: Decision, *, held: int | None = None) -> str:
-    """Return the decision as one line of JSON: every model's confidence, latency in seconds, tokens and verdict.
+    """Return the decision as one line of JSON: each model's confidence, seconds, tokens and verdict.
 
     Args:
         decision: What was or would be decided.
@@ -67,7 +67,8 @@ def explanation(decision: Decision, *, held: int | None = None) -> str:
         {
             "model": verdict.model,
             "confidence": round(verdict.confidence, 4),
-            "latency_s": None if verdict.latency is None else round(verdict.latency, 4),
+            "latency_s": _rounded(verdict.latency),
+            "delay_s": _rounded(verdict.delay),
             "remaining_tokens": round(verdict.remaining_tokens, 1),
             "verdict": verdict.verdict,
         }
@@ -86,6 +87,10 @@ def explanation(decision: Decision, *, held: int | None = None) -> str:
     if held is not None:
         outline["held"] = held
     return msgspec.json.encode(outline).decode()
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 4)
 
 
 def _extra(error: RequestError) -> Headers:

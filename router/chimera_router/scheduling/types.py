@@ -84,12 +84,16 @@ class EngineMetrics:
         waiting: Requests in its queue.
         kv_usage: Share of its KV cache in use, 0 to 1.
         scraped_at: Seconds on the caller's monotonic clock.
+        own: Of all these requests, those that this picker had sent.
+        own_context: Tokens that these held in the KV cache.
     """
 
     running: int
     waiting: int
     kv_usage: float
     scraped_at: float = 0.0
+    own: int = 0
+    own_context: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,15 +104,12 @@ class EndpointState:
         metrics: None where the engine has not answered, or not lately enough to be believed.
         load: This picker's own requests there.
         ready: Whether it can take a request.
-        load_at_scrape: Those when the engine gave its metrics, which count them; None where the metrics are of this
-            very moment.
     """
 
     endpoint: Endpoint
     metrics: EngineMetrics | None = None
     load: Load = IDLE
     ready: bool = True
-    load_at_scrape: Load | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,11 +220,17 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVerdict:
-    """One model in the decision. Latency in seconds, on its best endpoint; None where it has none."""
+    """One model in the decision, on its best endpoint; latency and delay are None where it has none.
+
+    Attributes:
+        latency: Seconds until the workflow's last token.
+        delay: Seconds that the other requests there would lose, added up.
+    """
 
     model: str
     confidence: float
     latency: float | None
+    delay: float | None
     remaining_tokens: float
     verdict: Verdict
 
@@ -236,6 +243,7 @@ class Decision:
         priority: Number for the engine's queue, lower first; None where the model takes none.
         policy: Name of the policy in force.
         reason: The rule that applied.
+        cached_tokens: Tokens of the prompt that the endpoint is taken to hold already.
         verdicts: Every model of the pool, in the pool's order.
     """
 
@@ -249,6 +257,7 @@ class Decision:
     source: PredictionSource
     verdicts: tuple[ModelVerdict, ...]
     application: KnownAs = KnownAs.UNKNOWN
+    cached_tokens: int = 0
 
 
 class DropReason(StrEnum):
