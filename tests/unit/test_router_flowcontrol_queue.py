@@ -103,6 +103,15 @@ def test_small_requests_do_not_starve_a_large_one() -> None:
     assert made.release(room({"a": 0, "b": SLOTS}), 1.0) is large
 
 
+def test_request_for_models_that_left_the_pool_keeps_nobody() -> None:
+    """What waits since another configuration has no predictions for the models of this one, and is passed by."""
+    old, new = item(rank=0, models=("a", "c")), item(rank=1, models=("a", "c"))
+    made = holding(old, new)
+    new.context["c"] = 10.0  # type: ignore[index]
+
+    assert made.release(room({"c": 0}), 1.0) is new
+
+
 def test_full_queue_refuses() -> None:
     """Past the cap on requests or bytes, globally or of a tenant, there is no waiting."""
     caps: list[dict[str, int]] = [

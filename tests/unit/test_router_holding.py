@@ -1,6 +1,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from directors import Clock, FakePredictor, director
@@ -231,6 +232,21 @@ async def test_wait_that_ends_as_its_client_leaves_ends_once() -> None:
 
     await until(task.done)
     assert (task.cancelled(), count(made, "cancelled"), count(made, "rejected-ttl-expired")) == (True, 1, None)
+
+
+async def test_request_that_waits_goes_on_when_flow_control_is_switched_off() -> None:
+    """A new configuration loses nobody who waits."""
+    made = flow()
+    crowd = await crowded(made)
+    task = await waiting(made)
+
+    made.pool = replace(made.pool, settings=replace(made.pool.settings, flow_control=None))
+    await made.choose(asked())
+    for exchange in crowd[:SLOTS]:
+        exchange.close()
+
+    await task
+    assert (in_flight(made), len(made.holding.queue)) == (SLOTS + 2, 0)
 
 
 async def test_pool_that_is_down_holds_nobody() -> None:

@@ -59,14 +59,18 @@ class Room:
         return replace(self.snapshot, endpoints=fitting)
 
     def withhold(self, item: Item) -> bool:
-        """Keep the endpoint nearest to having room for the item from all behind it; return whether there is one.
+        """Keep the endpoint nearest to having room for the item from all behind it.
 
         Else small requests would take every token that is freed, and a large one would wait for ever.
+
+        Returns:
+            Whether those behind it in its lane may find room yet; not where the lane has no free slot.
         """
         nearest = max(self._vacancies(item), key=lambda vacancy: vacancy.left(item), default=None)
-        if nearest is None or nearest.left(item) == float("-inf"):
+        if nearest is None:
             return False
-        del self._vacant[nearest.state.endpoint.address]
+        if nearest.left(item) > float("-inf"):
+            del self._vacant[nearest.state.endpoint.address]
         return True
 
     def _vacancies(self, item: Item) -> Iterable[_Vacancy]:
