@@ -6,7 +6,8 @@ and the ledger; waits only for the predictor, which keeps its own deadline.
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from chimera_router import wire
 from chimera_router.datalayer.datastore import Datastore
@@ -14,7 +15,7 @@ from chimera_router.errors import NoEndpoints
 from chimera_router.exchange import Exchange
 from chimera_router.flowcontrol import asking
 from chimera_router.flowcontrol.room import Room
-from chimera_router.holding import Begin, Holding
+from chimera_router.holding import Holding
 from chimera_router.parsing.openai import ParsedRequest
 from chimera_router.prediction.correction import corrected
 from chimera_router.prediction.port import Judgement, Predictor, Query
@@ -93,14 +94,16 @@ class Director:
         predictions = await self._predict(pool, query)
         ready = self.clock()
 
-        def begin(snapshot: PoolSnapshot) -> Exchange:
+        def begin(snapshot: PoolSnapshot, chosen: Decision | None = None) -> Exchange:
             resumed = self.clock()
             decision = self._schedule(pool, request, predictions, snapshot)
+            if chosen is not None:  # only its endpoint was open
+                decision = replace(decision, reason=chosen.reason, verdicts=chosen.verdicts)
             exchange = self._begin(pool, decision, asked, program=program, query=query)
             self._count(arrival, request.assignment, decision, (ready - started) + (self.clock() - resumed))
             return exchange
 
-        return await self._admitted(pool.settings, asked, request, predictions, begin)
+        return await self._admitted(pool, asked, request, predictions, begin)
 
     async def explain(self, request: ParsedRequest, headers: Mapping[str, str], pinned: str | None) -> Decision:
         """Return the decision a new workflow's first request would get now, and send nothing.
@@ -187,14 +190,16 @@ class Director:
         return outcome
 
     async def _admitted(
-        self, settings: PoolSettings, asked: Choose, request: SchedulingRequest, predictions: Predictions, begin: Begin
+        self, pool: ActivePool, asked: Choose, request: SchedulingRequest, predictions: Predictions, begin: "_Begin"
     ) -> Exchange:
+        settings, snapshot = pool.settings, self.datastore.snapshot(pool.settings.models)
         limits = settings.flow_control
         if limits is None:
-            return begin(self.datastore.snapshot(settings.models))
+            return begin(snapshot)
+        decision = self._schedule(pool, request, predictions, self.holding.expected(snapshot))
         item = asking.item(
             request,
-            predictions,
+            decision,
             settings.scheduler,
             tenant=identity.tenant(asked.headers),
             objective=identity.objective(asked.headers),
@@ -202,7 +207,7 @@ class Director:
             limits=limits,
             now=self.clock(),
         )
-        return await self.holding.admit(item, begin, limits)
+        return await self.holding.admit(item, decision, lambda room: begin(room, decision), limits)
 
     def _room(self) -> Room:
         return Room(self.snapshot(), now=self.clock(), metrics_max_age=self.pool.settings.scheduler.metrics_max_age)
@@ -246,6 +251,12 @@ class Director:
         if previous is not None and previous.model == decision.model:
             tally.kept += 1
             metrics.kept.inc()
+
+
+class _Begin(Protocol):
+    """Decides among the endpoints of a snapshot, once more where the model was chosen before, and begins."""
+
+    def __call__(self, snapshot: PoolSnapshot, chosen: Decision | None = None) -> Exchange: ...
 
 
 def _uncorrected(prediction: ModelPrediction) -> float:

@@ -11,10 +11,12 @@ from prometheus_client import CollectorRegistry
 
 from chimera_router.errors import Overloaded
 from chimera_router.exchange import Exchange
+from chimera_router.flowcontrol.promised import with_promised
 from chimera_router.flowcontrol.queue import HoldQueue
 from chimera_router.flowcontrol.room import Room
 from chimera_router.flowcontrol.types import Admitted, HoldLimits, Item, Refused
-from chimera_router.scheduling.types import DropReason, PoolSnapshot
+from chimera_router.scheduling.ledger import Ledger, Ticket
+from chimera_router.scheduling.types import Decision, DropReason, PoolSnapshot
 from chimera_router.telemetry.flow import FlowMetrics, QueueCollector
 
 Begin = Callable[[PoolSnapshot], Exchange]
@@ -28,6 +30,7 @@ FAILED = "failed"
 @dataclass(slots=True, kw_only=True)
 class _Waiting:
     begin: Begin
+    ticket: Ticket
     answer: asyncio.Future[Exchange]
     since: float
 
@@ -47,21 +50,23 @@ class Holding:
         self._clock = clock
         self._metrics = FlowMetrics(registry)
         self._waiting: dict[Item, _Waiting] = {}
+        self._promised = Ledger()
         self._timer: asyncio.TimerHandle | None = None
         registry.register(QueueCollector(self.queue.totals))
 
-    async def admit(self, item: Item, begin: Begin, limits: HoldLimits) -> Exchange:
-        """Return the exchange that the item begins once an engine can take it.
+    def expected(self, snapshot: PoolSnapshot) -> PoolSnapshot:
+        """Return the snapshot with those who wait, each in the line of the endpoint it was meant for."""
+        return with_promised(snapshot, self._promised) if self.queue else snapshot
+
+    async def admit(self, item: Item, decision: Decision, begin: Begin, limits: HoldLimits) -> Exchange:
+        """Return the exchange that the item begins once an endpoint of the model decided on can take it.
 
         Raises:
             Overloaded: It may not wait, or has waited long enough.
-            NoEndpoints: Nothing could take it, however long it waited.
         """
         self.queue.limits = limits
         self.wake()
         room = self._room()
-        if not room.reaches(item):
-            return begin(room.snapshot)
         outcome = self.queue.offer(item, room, self._clock())
         if isinstance(outcome, Refused):
             self._metrics.ended(outcome.reason, item.priority)
@@ -71,7 +76,7 @@ class Holding:
             return begin(room.open_to(item))
         for displaced in outcome.displaced:
             self._refuse(displaced, DropReason.SHED)
-        return await self._wait(item, begin)
+        return await self._wait(item, decision, begin)
 
     def wake(self) -> None:
         """Refuse those who have waited long enough, and let go whom the engines can take."""
@@ -83,9 +88,11 @@ class Holding:
             self._begin(first, room.open_to(first))
         self._set_timer()
 
-    async def _wait(self, item: Item, begin: Begin) -> Exchange:
+    async def _wait(self, item: Item, decision: Decision, begin: Begin) -> Exchange:
+        prompt_tokens = round(item.context - item.cost)
+        ticket = self._promised.open(decision, prompt_tokens=prompt_tokens)
         answer: asyncio.Future[Exchange] = asyncio.get_running_loop().create_future()
-        self._waiting[item] = _Waiting(begin=begin, answer=answer, since=self._clock())
+        self._waiting[item] = _Waiting(begin=begin, ticket=ticket, answer=answer, since=self._clock())
         self._set_timer()
         try:
             return await answer
@@ -123,6 +130,7 @@ class Holding:
 
     def _end(self, item: Item, outcome: str) -> None:
         waiting = self._waiting.pop(item)
+        self._promised.close(waiting.ticket)
         self._metrics.ended(outcome, item.priority, waited=self._clock() - waiting.since)
 
     def _set_timer(self) -> None:

@@ -45,7 +45,7 @@ class Stack:
 
     async def _ask(self) -> str | None:
         raw = await self.client.chat.completions.with_raw_response.create(
-            model="auto", messages=[{"role": "user", "content": "hi"}]
+            model="large", messages=[{"role": "user", "content": "hi"}]
         )
         return raw.headers.get(wire.MODEL)
 

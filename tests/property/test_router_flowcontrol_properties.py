@@ -22,8 +22,7 @@ items = st.builds(
     rank=st.integers(0, 100),
     cost=st.integers(1, 50),
     size=st.integers(0, 50),
-    models=st.sampled_from([MODELS, ("a",), ("b",)]),
-    kept=st.sampled_from([None, "a"]),
+    model=st.sampled_from(MODELS),
     context=st.sampled_from([1, KV_TOKENS // 3, 2 * KV_TOKENS]),
 )
 limits = st.builds(
@@ -53,14 +52,14 @@ class Engines:
         """Run it on an endpoint that the room opens to it; there must be one, with a slot and memory."""
         name = room.open_to(item).endpoints[0].endpoint.model
         there = self.running[name]
-        assert name in (item.lane.among or MODELS) or name == item.lane.kept
+        assert name == item.lane.model
         assert len(there) < SLOTS
-        assert not there or sum(each.context[name] for each in there) + item.context[name] <= KV_TOKENS
+        assert not there or sum(each.context for each in there) + item.context <= KV_TOKENS
         there.append(item)
 
     def _context(self, name: str) -> int:
         there = self.running[name]
-        return round(sum(each.context[name] for each in there) / len(there) + 0.5) if there else 0
+        return round(sum(each.context for each in there) / len(there) + 0.5) if there else 0
 
 
 class Queueing(RuleBasedStateMachine):
@@ -88,7 +87,7 @@ class Queueing(RuleBasedStateMachine):
 
         Unless an endpoint was withheld for a large request: looked at only where nobody waits for memory.
         """
-        if any(each.context["a"] > 1 for each in self.waiting):
+        if any(each.context > 1 for each in self.waiting):
             return
         room = self.engines.room()
         for other in self.waiting:
@@ -224,9 +223,9 @@ def test_order_is_class_then_rank_then_arrival(ranks: list[int], classes: st.Dat
 
     gone = []
     while len(queue):
-        engines.running["b"].pop()
+        engines.running["a"].pop()
         gone.append(queue.release(engines.room(), 0.0))
-        engines.running["b"].append(item())
+        engines.running["a"].append(item())
 
     assert gone == sorted(waiting, key=lambda each: (-each.priority, each.rank))
 

@@ -21,8 +21,7 @@ def item(
     rank: float = 0.0,
     cost: float = 10.0,
     size: int = 1,
-    models: tuple[str, ...] = MODELS,
-    kept: str | None = None,
+    model: str = "a",
     subset: frozenset[str] | None = None,
     context: float = 10.0,
     deadline: float = 60.0,
@@ -33,8 +32,8 @@ def item(
         rank=rank,
         cost=cost,
         size=size,
-        lane=Lane(kept=kept, among=frozenset(models), subset=subset),
-        context=dict.fromkeys(MODELS, context),
+        lane=Lane(model=model, subset=subset),
+        context=context,
         deadline=deadline,
     )
 
@@ -46,6 +45,14 @@ def room(running: Mapping[str, int], *, context: int = 10, now: float = 0.0) -> 
         for index, (name, count) in enumerate(running.items())
     ]
     return Room(snapshot([model(name, ENGINE) for name in running], states), now=now, metrics_max_age=5.0)
+
+
+def replicas(*running: int) -> Room:
+    """Return the room of several endpoints of model `a`, each with so many requests of this picker's."""
+    states = [
+        state(endpoint(f"a-{index}", "a", port=index + 1), load=busy(count)) for index, count in enumerate(running)
+    ]
+    return Room(snapshot([model("a", ENGINE)], states), now=0.0, metrics_max_age=5.0)
 
 
 def full() -> Room:

@@ -1,43 +1,47 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from pools import prediction, predictions, request
+from pools import busy, endpoint, model, prediction, predictions, request, snapshot, state
 
 from chimera_router.flowcontrol import asking
+from chimera_router.flowcontrol.promised import with_promised
 from chimera_router.flowcontrol.types import HoldLimits, Item, Lane
+from chimera_router.scheduling.ledger import Ledger
 from chimera_router.scheduling.orders import Arrival, StageFirst
-from chimera_router.scheduling.policies import Policy, Random, Slack, Static, Threshold
 from chimera_router.scheduling.scheduler import Scheduler
-from chimera_router.scheduling.types import Assignment
+from chimera_router.scheduling.types import Decision
 
-BOTH = predictions(a=prediction(tokens=100.0), b=prediction(tokens=300.0))
-EARLIER = Assignment(model="b", endpoint="10.0.0.1:1")
+POOL = snapshot([model("a")], [state(endpoint("a-0", "a"), load=busy(2, context=10, queued=[(5, 50.0)]))])
+BY_LENGTH = Scheduler(order=StageFirst(aging_rate=0.0))
 
 
-def asked(scheduler: Scheduler | None = None, objective: str = "", **changes: Any) -> Item:
-    limits = HoldLimits(ttl=5.0, objectives={"urgent": 7, "batch": -1})
+def decided(scheduler: Scheduler = BY_LENGTH, *, tokens: float = 200.0, **changes: Any) -> Decision:
+    decision = scheduler.schedule(request(**changes), predictions(a=prediction(tokens=tokens)), POOL, 0.0)
+    assert isinstance(decision, Decision)
+    return decision
+
+
+def asked(scheduler: Scheduler = BY_LENGTH, objective: str = "", **changes: Any) -> Item:
     return asking.item(
         request(**changes),
-        BOTH,
-        scheduler or Scheduler(order=StageFirst(aging_rate=0.0)),
+        decided(scheduler, **changes),
+        scheduler,
         tenant="t",
         objective=objective,
         size=9,
-        limits=limits,
+        limits=HoldLimits(ttl=5.0, objectives={"urgent": 7, "batch": -1}),
         now=10.0,
     )
 
 
-def test_cost_and_place_are_means_over_the_models_it_may_go_to() -> None:
-    """Nobody knows yet which model it will be."""
-    free, pinned, later = asked(), asked(pinned="a"), asked(assignment=EARLIER)
+def test_request_waits_for_the_model_chosen() -> None:
+    """Where the gateway allows it, at the tokens predicted of that model."""
+    subset = frozenset(("10.0.0.1:8000",))
+    made = asked(subset=subset, prompt_tokens=50)
 
-    assert [(each.cost, each.rank) for each in (free, pinned, later)] == [(200, 200), (100, 100), (300, 300)]
-
-
-def test_context_is_known_for_every_model() -> None:
-    """The prompt and what the model would answer."""
-    assert asked(prompt_tokens=50).context == {"a": 150, "b": 350}
+    assert made.lane == Lane(model="a", subset=subset)
+    assert (made.rank, made.cost, made.context) == (200, 200, 250)
 
 
 def test_engines_in_order_of_arrival_make_a_queue_in_order_of_arrival() -> None:
@@ -56,25 +60,17 @@ def test_deadline_is_the_time_to_live_from_now() -> None:
     assert (asked().deadline, asked().size, asked().tenant) == (15.0, 9, "t")
 
 
-@pytest.mark.parametrize(
-    ("policy", "among"),
-    [
-        (Slack(), None),
-        (Static("a"), {"a"}),
-        (Threshold("a", "b", 0.1), {"a", "b"}),
-        (Random({"a": 1.0, "b": 0.0}), {"a"}),
-    ],
-    ids=lambda value: getattr(value, "name", ""),
-)
-def test_request_waits_only_for_models_that_the_policy_takes(policy: Policy, among: set[str] | None) -> None:
-    """Room on another model is none."""
-    assert asked(Scheduler(policy=policy)).lane.among == among
+def test_what_waits_stands_in_line() -> None:
+    """A decision sees those who wait in the picker as if they stood in the engine's queue, in order."""
+    promised = Ledger()
+    promised.open(replace(decided(tokens=30.0), priority=3), prompt_tokens=7)
+
+    (seen,) = with_promised(POOL, promised).endpoints
+
+    assert (seen.load.requests, seen.load.tokens, seen.load.context) == (4, 280.0, 37)
+    assert (seen.load.queue.ranks, seen.load.queue.tokens) == ((3, 5), (30.0, 50.0))
 
 
-def test_lane_follows_the_scheduler() -> None:
-    """A pin is stronger than the workflow's model, which holds unless restaging is on; the gateway's subset binds."""
-    subset = frozenset(("10.0.0.1:1",))
-
-    assert asked(pinned="a", assignment=EARLIER).lane == Lane(among=frozenset("a"))
-    assert asked(assignment=EARLIER, subset=subset).lane == Lane(kept="b", subset=subset)
-    assert asked(Scheduler(restage=0.1), assignment=EARLIER).lane == Lane()
+def test_nothing_that_waits_changes_nothing() -> None:
+    """Endpoints without promises stay the values they are."""
+    assert with_promised(POOL, Ledger()).endpoints == POOL.endpoints

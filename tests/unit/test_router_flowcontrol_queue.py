@@ -1,5 +1,5 @@
 import pytest
-from holdings import KV_TOKENS, SLOTS, free, full, item, room
+from holdings import KV_TOKENS, SLOTS, free, full, item, replicas, room
 
 from chimera_router.flowcontrol.queue import HoldQueue
 from chimera_router.flowcontrol.room import Room
@@ -85,31 +85,21 @@ def test_newcomer_does_not_overtake() -> None:
 
 def test_request_for_a_full_model_keeps_nobody_from_another() -> None:
     """A lane that waits for one model leaves the other models to the others."""
-    pinned, other = item(rank=0, models=("a",)), item(rank=1, models=("b",))
+    pinned, other = item(rank=0, model="a"), item(rank=1, model="b")
     made = holding(pinned, other)
 
     assert made.release(room({"a": SLOTS, "b": 0}), 1.0) is other
-    assert made.offer(item(models=("b",)), room({"a": SLOTS, "b": 0}), 1.0) == Admitted()
+    assert made.offer(item(model="b"), room({"a": SLOTS, "b": 0}), 1.0) == Admitted()
 
 
 def test_small_requests_do_not_starve_a_large_one() -> None:
-    """The endpoint nearest to having memory for a large request is kept for it; others go on."""
-    large, small = item(rank=0, context=KV_TOKENS - 5), [item(rank=1 + n) for n in range(3)]
-    made = holding(large, *small)
-    nearly = {"a": 1, "b": 2}
+    """The endpoint nearest to having memory for a large request is kept for it; other endpoints go on."""
+    large, small = item(rank=0, context=KV_TOKENS - 5), item(rank=1)
+    made = holding(large, small)
 
-    assert made.release(room(nearly), 1.0) is small[0]
-    assert made.release(room({"a": 1, "b": SLOTS}), 1.0) is None
-    assert made.release(room({"a": 0, "b": SLOTS}), 1.0) is large
-
-
-def test_request_for_models_that_left_the_pool_keeps_nobody() -> None:
-    """What waits since another configuration has no predictions for the models of this one, and is passed by."""
-    old, new = item(rank=0, models=("a", "c")), item(rank=1, models=("a", "c"))
-    made = holding(old, new)
-    new.context["c"] = 10.0  # type: ignore[index]
-
-    assert made.release(room({"c": 0}), 1.0) is new
+    assert made.release(replicas(2, 1), 1.0) is small
+    assert made.release(replicas(SLOTS, 1), 1.0) is None
+    assert made.release(replicas(SLOTS, 0), 1.0) is large
 
 
 def test_full_queue_refuses() -> None:
@@ -138,9 +128,9 @@ def test_cap_of_a_tenant_binds_nobody_else() -> None:
 
 def test_cap_does_not_refuse_what_can_go() -> None:
     """Caps are on waiting."""
-    made = holding(item(models=("a",)), max_requests=1)
+    made = holding(item(model="a"), max_requests=1)
 
-    assert made.offer(item(models=("b",)), room({"a": SLOTS, "b": 0}), 0.0) == Admitted()
+    assert made.offer(item(model="b"), room({"a": SLOTS, "b": 0}), 0.0) == Admitted()
 
 
 def test_sheddable_request_never_waits() -> None:

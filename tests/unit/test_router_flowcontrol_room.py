@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from holdings import ENGINE, KV_TOKENS, SLOTS, item, room
+from holdings import ENGINE, KV_TOKENS, SLOTS, item, replicas, room
 from pools import busy, endpoint, model, snapshot, state
 
 from chimera_router.flowcontrol.room import Room
@@ -79,43 +79,39 @@ def test_old_metrics_count_for_nothing() -> None:
 
 
 def test_endpoint_that_is_not_ready_has_no_room() -> None:
-    """It takes nothing, and with nobody else the pool is down for the request, not busy."""
+    """It takes nothing."""
     down = of(state(HOME, ready=False))
 
-    assert (down.takes(item()), down.reaches(item()), down.full) == (False, False, True)
-    assert one(busy(SLOTS)).reaches(item())
+    assert (down.takes(item()), down.full) == (False, True)
 
 
 def test_subset_binds() -> None:
     """Room where the gateway does not allow the request is none."""
-    both = room({"a": SLOTS, "b": 0})
+    both = replicas(SLOTS, 0)
 
     assert both.takes(item(subset=frozenset(("10.0.0.1:2",))))
     assert not both.takes(item(subset=frozenset(("10.0.0.1:1",))))
-    assert not both.reaches(item(subset=frozenset(("10.9.9.9:1",))))
 
 
-def test_workflow_waits_for_its_model() -> None:
-    """A later stage takes room on its workflow's model only, unless that has no ready endpoint."""
-    assert not room({"a": SLOTS, "b": 0}).takes(item(kept="a"))
-    assert room({"b": 0}).takes(item(kept="a"))
+def test_room_of_another_model_is_none() -> None:
+    """A request waits for the model that was chosen for it."""
+    both = room({"a": SLOTS, "b": 0})
 
-
-def test_model_without_a_prediction_is_not_for_the_request() -> None:
-    """A model that joined the pool while it waited is left to others."""
-    assert not room({"c": 0}).reaches(item(models=("c",)))
+    assert (both.takes(item(model="a")), both.takes(item(model="b"))) == (False, True)
 
 
 def test_choice_is_among_endpoints_with_room() -> None:
     """The scheduler sees only those, whatever else is ready."""
-    assert [each.endpoint.model for each in room({"a": SLOTS, "b": 0}).open_to(item()).endpoints] == ["b"]
+    open_to = replicas(SLOTS, 0).open_to(item())
+
+    assert [each.endpoint.name for each in open_to.endpoints] == ["a-1"]
 
 
 def test_withheld_endpoint_is_the_one_nearest_to_having_room() -> None:
     """It is kept from everybody behind; once nothing is left to keep, that is said."""
     large = item(context=KV_TOKENS)
-    both = room({"a": 3, "b": 1})
+    both = replicas(3, 1)
 
     assert both.withhold(large)
-    assert [each.endpoint.model for each in both.open_to(item()).endpoints] == ["a"]
+    assert [each.endpoint.name for each in both.open_to(item()).endpoints] == ["a-0"]
     assert (both.withhold(large), both.withhold(large), both.full) == (True, False, True)

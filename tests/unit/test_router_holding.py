@@ -42,9 +42,9 @@ async def crowded(made: Director) -> list[Exchange]:
 
 
 async def waiting(made: Director, request: Choose | None = None) -> "asyncio.Task[Exchange]":
-    """Ask, and return once the request waits."""
+    """Ask, for the model that `crowd[0]` is on unless told otherwise, and return once the request waits."""
     before = len(made.holding.queue)
-    task = asyncio.create_task(made.choose(request or asked()))
+    task = asyncio.create_task(made.choose(request or asked(pinned="large")))
     await until(lambda: len(made.holding.queue) > before)
     return task
 
@@ -79,13 +79,21 @@ async def test_request_waits_for_a_slot_and_takes_it() -> None:
     assert (in_flight(made), len(made.holding.queue), count(made, "dispatched")) == (2 * SLOTS, 0, 2 * SLOTS + 1)
 
 
-async def test_engines_never_queue() -> None:
-    """However sure the policy is of one model, requests spill over to the other's free slots and not into a queue."""
-    made = flow()
+async def test_waiting_changes_no_choice() -> None:
+    """Models are chosen as if those who wait stood in the engines' queues; only, no engine gets more than its slots."""
+    plain, made = director(FakePredictor(small=prediction(0.4), large=prediction(0.9))), flow()
+    there = [(await plain.choose(asked(f"task {number}"))).decision.model for number in range(5 * SLOTS)]
+    tasks = [asyncio.create_task(made.choose(asked(f"task {number}"))) for number in range(5 * SLOTS)]
+    await until(lambda: in_flight(made) == 2 * SLOTS and len(made.holding.queue) == 3 * SLOTS)
 
-    models = [exchange.decision.model for exchange in await crowded(made)]
+    while not all(task.done() for task in tasks):
+        for task in tasks:
+            if task.done():
+                task.result().close()
+        await asyncio.sleep(0)
 
-    assert (models.count("large"), models.count("small")) == (SLOTS, SLOTS)
+    assert [(await task).decision.model for task in tasks] == there
+    assert set(there) == {"small", "large"}
 
 
 async def test_flow_control_off_holds_nobody() -> None:
@@ -107,9 +115,9 @@ async def test_scrape_wakes_those_who_wait() -> None:
         made.datastore.answered(state.endpoint.address, busy)
     task = await waiting(made)
 
-    made.datastore.answered("127.0.0.1:1", idle)
+    made.datastore.answered("127.0.0.1:2", idle)
 
-    assert (await task).decision.model == "small"
+    assert (await task).decision.model == "large"
 
 
 async def test_objective_goes_before_the_others() -> None:
@@ -117,7 +125,7 @@ async def test_objective_goes_before_the_others() -> None:
     made = flow()
     crowd = await crowded(made)
     usual = await waiting(made)
-    urgent = await waiting(made, asked(**{OBJECTIVE: "urgent"}))
+    urgent = await waiting(made, asked(pinned="large", **{OBJECTIVE: "urgent"}))
 
     crowd[0].close()
 
@@ -157,7 +165,7 @@ async def test_displaced_request_is_refused() -> None:
     await crowded(made)
     usual = await waiting(made)
 
-    urgent = asyncio.create_task(made.choose(asked(**{OBJECTIVE: "urgent"})))
+    urgent = asyncio.create_task(made.choose(asked(pinned="large", **{OBJECTIVE: "urgent"})))
 
     with pytest.raises(Overloaded) as refused:
         await usual
@@ -280,7 +288,7 @@ async def test_pinned_request_waits_for_its_model_only() -> None:
     """A slot of another model is none for it, and others take that."""
     made = flow()
     crowd = await crowded(made)
-    pinned, other = await waiting(made, asked(pinned="large")), await waiting(made)
+    pinned, other = await waiting(made), await waiting(made, asked(pinned="small"))
 
     next(each for each in crowd if each.decision.model == "small").close()
 

@@ -17,7 +17,7 @@ class _Vacancy:
 
     def left(self, item: Item) -> float:
         """Return the tokens left once the item is there; below zero it does not fit."""
-        return self.tokens - item.context.get(self.state.endpoint.model, float("inf"))
+        return self.tokens - item.context
 
 
 class Room:
@@ -45,10 +45,6 @@ class Room:
         """Whether no endpoint can take anything now."""
         return not self._vacant
 
-    def reaches(self, item: Item) -> bool:
-        """Return whether any endpoint could take the item one day: the pool is not down for it, at most busy."""
-        return any(state.endpoint.model in item.context for state in self._allowed(item.lane))
-
     def takes(self, item: Item) -> bool:
         """Return whether an endpoint can take the item now."""
         return any(vacancy.left(item) >= 0 for vacancy in self._vacancies(item))
@@ -69,8 +65,7 @@ class Room:
         nearest = max(self._vacancies(item), key=lambda vacancy: vacancy.left(item), default=None)
         if nearest is None:
             return False
-        if nearest.left(item) > float("-inf"):
-            del self._vacant[nearest.state.endpoint.address]
+        del self._vacant[nearest.state.endpoint.address]
         return True
 
     def _vacancies(self, item: Item) -> Iterable[_Vacancy]:
@@ -80,9 +75,8 @@ class Room:
         return (vacancy for vacancy in vacant if vacancy is not None)
 
     def _allowed(self, lane: Lane) -> list[EndpointState]:
-        states = [state for state in self._ready if lane.subset is None or state.endpoint.address in lane.subset]
-        kept = [state for state in states if state.endpoint.model == lane.kept]
-        return kept or [state for state in states if lane.among is None or state.endpoint.model in lane.among]
+        states = (state for state in self._ready if state.endpoint.model == lane.model)
+        return [state for state in states if lane.subset is None or state.endpoint.address in lane.subset]
 
 
 def _vacant_tokens(state: EndpointState, coefficients: Coefficients) -> float | None:

@@ -44,13 +44,11 @@ class Lane:
     """Where a request may go: requests of one lane wait for the same endpoints.
 
     Attributes:
-        kept: The model of its workflow's earlier stages, to which it goes while that has a ready endpoint.
-        among: The models it may go to otherwise; None allows all.
+        model: The model chosen for it.
         subset: Addresses the gateway allows; None allows all.
     """
 
-    kept: str | None = None
-    among: frozenset[str] | None = None
+    model: str
     subset: frozenset[str] | None = None
 
 
@@ -65,7 +63,7 @@ class Item:
             it ages by itself.
         cost: Predicted output tokens of the request, which its tenant is charged.
         size: Bytes of its body.
-        context: Tokens it would hold in the KV cache, by the model it went to; it goes to no other.
+        context: Tokens it would hold in the KV cache.
         deadline: Seconds on the caller's clock at which it has waited long enough.
     """
 
@@ -75,7 +73,7 @@ class Item:
     cost: float
     size: int
     lane: Lane
-    context: Mapping[str, float]
+    context: float
     deadline: float
 
 
