@@ -71,7 +71,7 @@ def _fail(sentence: str, code: int) -> NoReturn:
 def _table(decision: dict[str, Any]) -> Table:
     place = f"{decision['model']} on {decision['endpoint']}"
     how = f"policy {decision['policy']}, reason {decision['reason']}, predictor {decision['predictor']}"
-    caption = f"{how}, application {decision['application']}, priority {decision['priority']}"
+    caption = f"{how}, application {decision['application']}, priority {decision['priority']}, {decision['held']} held"
     table = Table(title=place, caption=caption)
     table.add_column("model")
     for heading in ("confidence", "latency s", "delay s", "tokens left"):

@@ -185,5 +185,9 @@ def _totals(status: dict[str, Any]) -> list[str]:
             f"workflows: {seen['open']} open; {seen['later_stages']} later stages, "
             f"{seen['recognised']} recognised without a header, {seen['kept']} kept on their model"
         ),
-        f"policy {status['policy']}, predictor {status['predictor']}",
+        f"policy {status['policy']}, predictor {status['predictor']}" + _held(status["held"]),
     ]
+
+
+def _held(held: dict[str, int]) -> str:
+    return f", {sum(held.values())} held" if held else ""

@@ -6,12 +6,16 @@ and the ledger; waits only for the predictor, which keeps its own deadline.
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from chimera_router import wire
 from chimera_router.datalayer.datastore import Datastore
 from chimera_router.errors import InvalidRequest, NoEndpoints
 from chimera_router.exchange import Exchange
+from chimera_router.flowcontrol import asking
+from chimera_router.flowcontrol.room import Room
+from chimera_router.holding import Holding
 from chimera_router.parsing.openai import ParsedRequest
 from chimera_router.prediction.correction import corrected
 from chimera_router.prediction.port import Judgement, Predictor, Query
@@ -26,6 +30,7 @@ from chimera_router.scheduling.types import (
     Decision,
     ModelPrediction,
     PoolSnapshot,
+    Predictions,
     Reason,
     Rejection,
     SchedulingRequest,
@@ -76,6 +81,11 @@ class Director:
     fits: Fits = field(default_factory=Fits)
     meters: Meters = field(default_factory=Meters)
     steering: Steering = field(default_factory=Steering)
+    holding: Holding = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.holding = Holding(room=self._room, clock=self.clock, registry=self.metrics.registry)
+        self.datastore.changed = self.holding.wake
 
     async def choose(self, asked: Choose) -> Exchange:
         """Return the exchange that a request begins.
@@ -84,20 +94,32 @@ class Director:
             NoEndpoints: Nothing can take it now.
             UnknownResponse: It goes on from a response that its tenant never got, or that is forgotten.
             InvalidRequest: It goes on from a response of another model than it names.
+            Overloaded: Flow control refuses it.
         """
         started, pool = self.clock(), self.pool
         arrival = self._arrive(asked)
         program = arrival.program
         query = _query(asked.request, asked.headers, program)
+        begun: list[Exchange] = []
         try:
-            decision = await self._decide(pool, query, self._request(asked, arrival))
+            request = self._request(asked, arrival)
+            predictions = await self._predict(pool, query)
+            ready = self.clock()
+
+            def begin(snapshot: PoolSnapshot, chosen: Decision | None = None) -> Exchange:
+                resumed = self.clock()
+                decision = self._schedule(pool, request, predictions, snapshot)
+                if chosen is not None:  # only its endpoint was open
+                    decision = replace(decision, reason=chosen.reason, verdicts=chosen.verdicts)
+                begun.append(self._begin(pool, decision, asked, arrival=arrival, query=query))
+                self._count(arrival, request.assignment, decision, (ready - started) + (self.clock() - resumed))
+                return begun[0]
+
+            return await self._admitted(pool, asked, request, predictions, begin)
         except BaseException:
-            self.table.leave(program, self.clock())
+            if not begun:  # an exchange leaves by itself
+                self.table.leave(program, self.clock())
             raise
-        previous = program.assignment
-        exchange = self._begin(pool, decision, asked, arrival=arrival, query=query)
-        self._count(arrival, previous, decision, started)
-        return exchange
 
     async def explain(self, request: ParsedRequest, headers: Mapping[str, str], pinned: str | None) -> Decision:
         """Return the decision a new workflow's first request would get now, and send nothing.
@@ -113,7 +135,8 @@ class Director:
         scheduling = SchedulingRequest(
             workflow=self.table.opened, prompt_tokens=request.prompt_tokens, arrival=self.wall(), pinned=pinned
         )
-        return await self._decide(self.pool, _query(request, headers, None), scheduling)
+        predictions = await self._predict(self.pool, _query(request, headers, None))
+        return self._schedule(self.pool, scheduling, predictions, self.snapshot())
 
     def judge(self, success: float, *, tenant: str, workflow_id: str = "", request_id: str = "") -> str:
         """Take feedback on a workflow, named by its own id or its latest request's; return the model that answered.
@@ -138,6 +161,10 @@ class Director:
     def snapshot(self) -> PoolSnapshot:
         """Return the pool at this moment."""
         return self._snapshot(self.pool)
+
+    def released(self) -> None:
+        """A request has left its endpoint: another one may go there."""
+        self.holding.wake()
 
     def workflows(self) -> int:
         """Return the number of workflows in the table."""
@@ -166,19 +193,47 @@ class Director:
             subset=_holding(asked.subset, arrival.held),
         )
 
-    async def _decide(self, pool: ActivePool, query: Query, request: SchedulingRequest) -> Decision:
+    async def _predict(self, pool: ActivePool, query: Query) -> Predictions:
         asked = self.clock()
         predictions = await pool.predictor.predict(query)
+        self.metrics.prediction_seconds.observe(self.clock() - asked)
+        return predictions
+
+    def _schedule(
+        self, pool: ActivePool, request: SchedulingRequest, predictions: Predictions, snapshot: PoolSnapshot
+    ) -> Decision:
         now = self.clock()
-        self.metrics.prediction_seconds.observe(now - asked)
         scheduler = self.steering.steered(pool.settings.scheduler, pool.settings.target, now)
-        outcome = scheduler.schedule(request, predictions, self._snapshot(pool), now)
+        outcome = scheduler.schedule(request, predictions, snapshot, now)
         if isinstance(outcome, Rejection):
             raise NoEndpoints(reason=outcome.reason)
         return outcome
 
     def _snapshot(self, pool: ActivePool) -> PoolSnapshot:
         return self.datastore.snapshot(self.fits.fitted(pool.settings.models))
+
+    async def _admitted(
+        self, pool: ActivePool, asked: Choose, request: SchedulingRequest, predictions: Predictions, begin: "_Begin"
+    ) -> Exchange:
+        settings, snapshot = pool.settings, self._snapshot(pool)
+        limits = settings.flow_control
+        if limits is None:
+            return begin(snapshot)
+        decision = self._schedule(pool, request, predictions, self.holding.expected(snapshot))
+        item = asking.item(
+            request,
+            decision,
+            settings.scheduler,
+            tenant=identity.tenant(asked.headers),
+            objective=identity.objective(asked.headers),
+            size=len(asked.request.body),
+            limits=limits,
+            now=self.clock(),
+        )
+        return await self.holding.admit(item, decision, lambda room: begin(room, decision), limits)
+
+    def _room(self) -> Room:
+        return Room(self.snapshot(), now=self.clock(), metrics_max_age=self.pool.settings.scheduler.metrics_max_age)
 
     def _begin(
         self, pool: ActivePool, decision: Decision, asked: Choose, *, arrival: Arrival, query: Query
@@ -216,9 +271,9 @@ class Director:
             sequences=asked.request.choices,
         )
 
-    def _count(self, arrival: Arrival, previous: Assignment | None, decision: Decision, started: float) -> None:
+    def _count(self, arrival: Arrival, previous: Assignment | None, decision: Decision, seconds: float) -> None:
         metrics, tally = self.metrics, self.tally
-        metrics.decision_seconds.observe(self.clock() - started)
+        metrics.decision_seconds.observe(seconds)
         metrics.decisions.labels(decision.model, decision.reason).inc()
         metrics.requests.labels(decision.model).inc()
         metrics.confidence.labels(decision.model).observe(decision.prediction.confidence)
@@ -242,6 +297,12 @@ def _holding(subset: frozenset[str] | None, held: Assignment | None) -> frozense
     if held is None:
         return subset
     return frozenset((held.endpoint,)) & (subset if subset is not None else frozenset((held.endpoint,)))
+
+
+class _Begin(Protocol):
+    """Decides among the endpoints of a snapshot, once more where the model was chosen before, and begins."""
+
+    def __call__(self, snapshot: PoolSnapshot, chosen: Decision | None = None) -> Exchange: ...
 
 
 def _uncorrected(prediction: ModelPrediction) -> float:

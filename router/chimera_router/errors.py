@@ -9,6 +9,7 @@ ChimeraError
 │   ├── WrongMethod             the path exists for another method
 │   ├── NoEndpoints             no endpoint can take the request
 │   ├── UnknownResponse         the response to go on from is not known
+│   ├── Overloaded              flow control refuses the request
 │   ├── UnknownWorkflow         feedback for a workflow that is not in the table
 │   └── AlreadyJudged           feedback for a workflow that had its own
 ├── ProtocolViolation       the gateway broke the order of messages
@@ -18,6 +19,12 @@ ChimeraError
 """
 
 from chimera_router.scheduling.types import DropReason
+
+_WHY = {
+    DropReason.CAPACITY: "Every engine is busy and too many requests wait already; try again later",
+    DropReason.TTL_EXPIRED: "Every engine was busy for as long as a request may wait; try again later",
+    DropReason.SHED: "Every engine is busy and requests of a higher priority go first; try again later",
+}
 
 
 class ChimeraError(Exception):
@@ -87,6 +94,20 @@ class UnknownResponse(RequestError):  # noqa: N818 - the field's name for it
 
     def __init__(self) -> None:
         super().__init__("The previous response was not found; it was never made here or is forgotten")
+
+
+class Overloaded(RequestError):  # noqa: N818 - the field's name for it
+    """Flow control refuses the request: every engine that could take it is busy.
+
+    Args:
+        reason: Why it may not wait, or wait any longer.
+        retry_after: Whole seconds after which it is worth trying again.
+    """
+
+    def __init__(self, *, reason: DropReason, retry_after: int) -> None:
+        super().__init__(_WHY[reason])
+        self.reason = reason
+        self.retry_after = retry_after
 
 
 class UnknownWorkflow(RequestError):  # noqa: N818 - the field's name for it

@@ -31,6 +31,8 @@ class Accounts(Protocol):
     fits: Fits
     steering: Steering
 
+    def released(self) -> None: ...  # noqa: D102 - called when a request has left its endpoint
+
     @property
     def clock(self) -> Callable[[], float]: ...  # noqa: D102 - seconds on a monotonic clock
 
@@ -103,6 +105,7 @@ class Exchange:
         self.accounts.ledger.close(self.ticket)
         self.passing.closed(self._engine(), self.accounts.clock())
         self.accounts.table.leave(self.program, self.accounts.clock())
+        self.accounts.released()
         if not self._complete:
             self.accounts.metrics.unfinished.labels(self.decision.model).inc()
 

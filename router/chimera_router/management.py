@@ -47,7 +47,8 @@ class Management:
         settings = self._director.pool.settings
         parsed = parse(Api.CHAT, await request.read(), settings.limits)
         decision = await self._director.explain(parsed, request.headers, settings.catalog.resolve(parsed.model))
-        return web.Response(text=mutations.explanation(decision), content_type="application/json")
+        held = len(self._director.holding.queue)
+        return web.Response(text=mutations.explanation(decision, held=held), content_type="application/json")
 
     async def _feedback(self, request: web.Request) -> web.Response:
         judged = report(self._director, parse_report(await request.read()))
@@ -63,6 +64,7 @@ class Management:
                 "policy": settings.scheduler.policy.name,
                 "price": None if steer is None else steer.price,
                 "predictor": director.pool.predictor.source,
+                "held": self._held(),
                 "workflows": {
                     "open": director.workflows(),
                     "stages": tally.stages,
@@ -73,6 +75,11 @@ class Management:
                 "models": [self._model(name, snapshot) for name in snapshot.models],
             }
         )
+
+    def _held(self) -> dict[str, int]:
+        """Return the requests that wait in the picker, by priority class, the highest first."""
+        totals = self._director.holding.queue.totals()
+        return {str(priority): totals[priority].requests for priority in sorted(totals, reverse=True)}
 
     def _model(self, name: str, snapshot: PoolSnapshot) -> dict[str, str | int | float]:
         states = [state for state in snapshot.endpoints if state.endpoint.model == name]

@@ -8,6 +8,8 @@ from google.protobuf import json_format
 from chimera_proto.config.v1alpha1 import router_config_pb2 as proto
 from chimera_router import scheduler_settings
 from chimera_router.errors import ConfigError
+from chimera_router.flowcontrol import types as flow
+from chimera_router.flowcontrol.types import HoldLimits
 from chimera_router.parsing.limits import Limits
 from chimera_router.protocol.catalog import Catalog
 from chimera_router.scheduling.scheduler import Scheduler
@@ -31,6 +33,7 @@ class PoolSettings:
 
     Attributes:
         target: What the scheduler's price is steered to hold; None leaves it alone.
+        flow_control: Caps on the requests that wait in the picker; None where none wait here, but in the engines.
     """
 
     models: dict[str, Model]
@@ -40,6 +43,7 @@ class PoolSettings:
     bundle: BundleSource
     endpoints_file: Path
     target: Target | None = None
+    flow_control: HoldLimits | None = None
 
 
 def load(path: Path) -> PoolSettings:
@@ -80,6 +84,7 @@ def parse(text: str, *, base: Path) -> PoolSettings:
             path=base / config.bundle.path if config.bundle.path else None, sha256=config.bundle.sha256
         ),
         endpoints_file=base / config.discovery.file.path,
+        flow_control=_flow_control(config.routing.flow_control),
     )
 
 
@@ -127,6 +132,25 @@ def _coefficients(message: proto.Coefficients) -> Coefficients:
         max_num_seqs=message.max_num_seqs,
         kv_tokens=message.kv_tokens,
     )
+
+
+def _flow_control(message: proto.FlowControl) -> HoldLimits | None:
+    requests = message.max_requests or flow.DEFAULT_MAX_REQUESTS
+    size = message.max_bytes or flow.DEFAULT_MAX_BYTES
+    limits = HoldLimits(
+        max_requests=requests,
+        max_bytes=size,
+        per_tenant_max_requests=message.per_tenant_max_requests or requests,
+        per_tenant_max_bytes=message.per_tenant_max_bytes or size,
+        ttl=message.ttl or flow.DEFAULT_TTL,
+        objectives=dict(message.objectives),
+    )
+    caps = (limits.max_requests, limits.max_bytes, limits.per_tenant_max_requests, limits.per_tenant_max_bytes)
+    if min(*caps, limits.ttl) < 0:
+        raise ConfigError("routing.flowControl: caps and ttl must not be negative")
+    if not limits.ttl <= flow.MAX_TTL:
+        raise ConfigError(f"routing.flowControl.ttl: must be at most {flow.MAX_TTL:.0f} s, gateways wait no longer")
+    return limits if message.enabled else None
 
 
 def _limits(message: proto.Limits) -> Limits:

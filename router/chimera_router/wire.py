@@ -25,10 +25,12 @@ SESSION_IDS = (
     "session-id",
     "session_id",
 )
+OBJECTIVES = ("x-llm-d-inference-objective", "x-gateway-inference-objective")
 FAIRNESS_IDS = ("x-llm-d-inference-fairness-id", "x-gateway-inference-fairness-id")
 
 REQUEST_ID = "x-request-id"
 RETRY_COUNT = "x-stainless-retry-count"  # how often OpenAI's SDKs have sent this request before
+RETRY_AFTER = "retry-after"
 CONTENT_LENGTH = "content-length"
 CONTENT_TYPE = "content-type"
 METHOD = ":method"

@@ -7,11 +7,13 @@ import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestClient, TestServer
 from directors import director
+from holdings import full, item
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from chimera_router import management
 from chimera_router.errors import ConfigError
+from chimera_router.flowcontrol.types import HoldLimits
 from chimera_router.management import Management
 from chimera_router.telemetry.metrics import ApplicationCollector
 
@@ -54,6 +56,7 @@ async def test_status_counts_models_and_workflows(client: TestClient) -> None:
         status = await response.json()
 
     assert (status["pool"], status["policy"], status["predictor"]) == ("assistants", "slack", "bundle")
+    assert status["held"] == {}
     assert status["workflows"] == {"open": 0, "stages": 0, "later_stages": 0, "recognised": 0, "kept": 0}
     assert status["price"] is None
     assert status["models"][0] == {
@@ -69,6 +72,21 @@ async def test_status_counts_models_and_workflows(client: TestClient) -> None:
         "step_per_sequence_us": 0.0,
         "prefill_us_per_token": 0.0,
     }
+
+
+async def test_queue_is_told() -> None:
+    """Status counts what waits by class, the highest first; explain says how many there are."""
+    made = director(flow_control=HoldLimits(objectives={"urgent": 5}))
+    for priority, count in ((0, 2), (5, 1)):
+        for _ in range(count):
+            made.holding.queue.offer(item(priority=priority), full(), 100.0)
+    async with TestClient(TestServer(Management(made, ready=lambda: True).app())) as client:
+        async with client.get("/chimera/v1/status") as response:
+            status = await response.json()
+        async with client.post("/chimera/v1/explain", json=ASK) as response:
+            decision = await response.json()
+
+    assert (list(status["held"].items()), decision["held"]) == ([("5", 1), ("0", 2)], 3)
 
 
 async def test_metrics_page_is_prometheus(client: TestClient) -> None:

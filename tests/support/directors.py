@@ -1,12 +1,14 @@
 """A director over a small pool, with a predictor and clocks that tests command."""
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 
 from pools import FAST, SLOW, model, prediction
 
 from chimera_router.datalayer.datastore import Datastore
 from chimera_router.director import ActivePool, Director
+from chimera_router.flowcontrol.types import HoldLimits
 from chimera_router.parsing.limits import Limits
 from chimera_router.prediction.port import Judgement, Observation, Query
 from chimera_router.protocol.catalog import Catalog
@@ -56,7 +58,7 @@ class Clock:
 MODELS = {"small": model("small", FAST), "large": model("large", SLOW)}
 
 
-def settings(limits: Limits | None = None) -> PoolSettings:
+def settings(limits: Limits | None = None, flow_control: HoldLimits | None = None) -> PoolSettings:
     return PoolSettings(
         models=MODELS,
         catalog=Catalog.of("assistants", MODELS.values()),
@@ -64,6 +66,7 @@ def settings(limits: Limits | None = None) -> PoolSettings:
         limits=limits or Limits(),
         bundle=BundleSource(path=None, sha256=""),
         endpoints_file=Path("endpoints.json"),
+        flow_control=flow_control,
     )
 
 
@@ -74,9 +77,11 @@ def director(
     large: str = "127.0.0.1:2",
     ready: bool = True,
     limits: Limits | None = None,
+    flow_control: HoldLimits | None = None,
+    clock: Callable[[], float] | None = None,
 ) -> Director:
     """Return a director over one endpoint each of `small` and `large`; the predictor is sure of `large`."""
-    ledger, metrics, clock, ids = Ledger(), Metrics(), Clock(), itertools.count()
+    ledger, metrics, clock, ids = Ledger(), Metrics(), clock or Clock(), itertools.count()
     datastore = Datastore(ledger)
     datastore.replace(
         [
@@ -88,7 +93,7 @@ def director(
         datastore.answered(address, None)
     made = Director(
         pool=ActivePool(
-            settings=settings(limits),
+            settings=settings(limits, flow_control),
             predictor=predictor or FakePredictor(small=prediction(0.4), large=prediction(0.9)),
         ),
         datastore=datastore,
@@ -96,7 +101,7 @@ def director(
         ledger=ledger,
         metrics=metrics,
         clock=clock,
-        wall=lambda: 1_767_225_600.0 + clock.now,
+        wall=lambda: 1_767_225_600.0 + clock(),
     )
     metrics.watch(PoolCollector(made))
     return made

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chimera_router import wire
-from chimera_router.errors import NoEndpoints, ProtocolViolation, UnknownResponse
+from chimera_router.errors import NoEndpoints, Overloaded, ProtocolViolation, UnknownResponse
 from chimera_router.parsing.limits import Limits
 from chimera_router.parsing.replies import Answer, Reply
 from chimera_router.parsing.usage import Usage
@@ -330,6 +330,27 @@ def test_refused_choice_says_why() -> None:
 
     assert isinstance(action, SendImmediate)
     assert (action.status, dict(action.headers)[wire.DROPPED_REASON]) == (503, "rejected-no-endpoints")
+
+
+@pytest.mark.parametrize(
+    ("reason", "header"),
+    [
+        (DropReason.CAPACITY, "rejected-capacity"),
+        (DropReason.TTL_EXPIRED, "rejected-ttl-expired"),
+        (DropReason.SHED, "shed"),
+    ],
+)
+def test_overload_is_a_rate_limit(reason: DropReason, header: str) -> None:
+    """OpenAI's clients get 429, the reason and the seconds after which to come back, each for machines to read."""
+    made = machine(headers(), RequestBody(BODY, end_of_stream=True))
+
+    (action,) = made.refuse(Overloaded(reason=reason, retry_after=7))
+
+    assert isinstance(action, SendImmediate)
+    told = dict(action.headers)
+    assert (action.status, told[wire.DROPPED_REASON], told["retry-after"]) == (429, header, "7")
+    error = json.loads(action.body)["error"]
+    assert (error["type"], error["code"]) == ("rate_limit_error", "rate_limit_exceeded")
 
 
 def test_after_the_end_nothing_is_answered() -> None:

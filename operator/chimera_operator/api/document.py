@@ -23,6 +23,7 @@ DnsLabel = Annotated[str, Field(pattern=DNS_LABEL)]
 ServedName = Annotated[str, Field(pattern=SERVED_NAME)]
 NonEmpty = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Bytes = Annotated[int, Field(ge=1, le=2**63 - 1)]
 Milliseconds = Annotated[float, Field(ge=0, le=60_000)]  # a minute: no step takes longer
 Microseconds = Annotated[float, Field(ge=0, le=60_000_000)]
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from chimera_operator.api.document import SHA256, Document, NonEmpty, ServedName, broken_rule
+from chimera_operator.api.flow_control import FlowControl
 
 NonNegative = Annotated[float, Field(ge=0, le=1_000_000)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -82,6 +83,8 @@ class Routing(Document):
     """Whether a workflow's later stage may leave its model. Off: it keeps model and cached prefix."""
     restage_margin: NonNegative | None = None
     """What the policy must gain for it, for most policies in confidence. Unset: the router's default."""
+    flow_control: FlowControl = FlowControl()
+    """Where requests wait while every engine is busy."""
     virtual_models: tuple[ServedName, ...] = ()
     """More names, besides the pool's own and `auto`, that ask for the full choice."""
     bundle: Bundle = Bundle()

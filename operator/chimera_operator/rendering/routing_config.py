@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from chimera_operator.api.flow_control import FlowControl
 from chimera_operator.api.pool import HeterogeneousModelPool
 
 _ORDERS = {
@@ -30,7 +31,16 @@ def routing_config(pool: HeterogeneousModelPool, *, speed: float) -> dict[str, A
         "agingRate": routing.aging_rate * speed,
         "order": _ORDERS[routing.order],
     }
-    return {**rendered, "restage": _given(margin=routing.restage_margin)} if routing.restage else rendered
+    if routing.restage:
+        rendered["restage"] = _given(margin=routing.restage_margin)
+    if routing.flow_control.enabled:
+        rendered["flowControl"] = _flow_control(routing.flow_control, speed)
+    return rendered
+
+
+def _flow_control(flow_control: FlowControl, speed: float) -> dict[str, Any]:
+    given = flow_control.model_dump(by_alias=True, exclude_none=True)
+    return {**given, "ttl": flow_control.ttl / speed}
 
 
 def _policy(pool: HeterogeneousModelPool, speed: float) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Hold what is known of every endpoint and publish it as one immutable snapshot."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from chimera_router.scheduling.ledger import Ledger
@@ -28,9 +28,13 @@ class Datastore:
     """The endpoints by address. One owner: the event loop.
 
     An endpoint is ready once it has answered a scrape, and until one fails or the gateway cannot reach it.
+
+    Attributes:
+        changed: Called when the pool may have got room: an engine answered, or the list of endpoints is a new one.
     """
 
     def __init__(self, ledger: Ledger) -> None:
+        self.changed: Callable[[], None] = _nobody
         self._ledger = ledger
         self._known: dict[str, _Known] = {}
 
@@ -42,6 +46,7 @@ class Datastore:
     def replace(self, endpoints: Iterable[Endpoint]) -> None:
         """Take a new list of endpoints; those that stay keep what is known of them."""
         self._known = {endpoint.address: self._kept(endpoint) or _Known(endpoint) for endpoint in endpoints}
+        self.changed()
 
     def answered(self, address: str, metrics: EngineMetrics | None) -> None:
         """Record a scrape that reached the engine; None where its numbers are not to be believed.
@@ -50,8 +55,10 @@ class Datastore:
         """
         known = self._known.get(address)
         if known is not None:
-            own = self._ledger.of(address).requests
-            known.ready, known.metrics = True, metrics and replace(metrics, own=own)
+            own = self._ledger.of(address)
+            known.ready = True
+            known.metrics = metrics and replace(metrics, own=own.requests, own_context=own.context)
+            self.changed()
 
     def failed(self, address: str) -> bool:
         """Record that the engine could not be reached: it gets nothing until it answers. Return whether that is new."""
@@ -77,3 +84,7 @@ class Datastore:
     def _kept(self, endpoint: Endpoint) -> _Known | None:
         known = self._known.get(endpoint.address)
         return known if known and known.endpoint == endpoint else None
+
+
+def _nobody() -> None:
+    """Tell nobody."""

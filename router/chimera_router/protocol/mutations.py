@@ -8,6 +8,7 @@ from chimera_router.errors import (
     BodyTooLarge,
     InvalidRequest,
     NoEndpoints,
+    Overloaded,
     RequestError,
     UnknownModel,
     UnknownPath,
@@ -30,6 +31,7 @@ _STATUS: dict[type[RequestError], tuple[int, str, str]] = {
     UnknownResponse: (400, "invalid_request_error", "previous_response_not_found"),  # the status of OpenAI's own API
     UnknownWorkflow: (404, "invalid_request_error", "workflow_not_found"),
     AlreadyJudged: (409, "invalid_request_error", "already_judged"),
+    Overloaded: (429, "rate_limit_error", "rate_limit_exceeded"),
     NoEndpoints: (503, "server_error", "no_endpoints"),
 }
 
@@ -56,8 +58,13 @@ def chunks(body: bytes) -> list[bytes]:
     return [body[start : start + CHUNK] for start in range(0, len(body), CHUNK)] or [b""]
 
 
-def explanation(decision: Decision) -> str:
-    """Return the decision as one line of JSON: each model's confidence, seconds, tokens and verdict."""
+def explanation(decision: Decision, *, held: int | None = None) -> str:
+    """Return the decision as one line of JSON: each model's confidence, seconds, tokens and verdict.
+
+    Args:
+        decision: What was or would be decided.
+        held: Requests that wait in the picker; left out where it is None.
+    """
     models = [
         {
             "model": verdict.model,
@@ -69,7 +76,7 @@ def explanation(decision: Decision) -> str:
         }
         for verdict in decision.verdicts
     ]
-    outline = {
+    outline: dict[str, object] = {
         "model": decision.model,
         "endpoint": decision.endpoint.name,
         "policy": decision.policy,
@@ -79,6 +86,8 @@ def explanation(decision: Decision) -> str:
         "priority": decision.priority,
         "models": models,
     }
+    if held is not None:
+        outline["held"] = held
     return msgspec.json.encode(outline).decode()
 
 
@@ -89,6 +98,8 @@ def _rounded(seconds: float | None) -> float | None:
 def _extra(error: RequestError) -> Headers:
     if isinstance(error, NoEndpoints):
         return ((wire.DROPPED_REASON, error.reason.value),)
+    if isinstance(error, Overloaded):
+        return ((wire.DROPPED_REASON, error.reason.value), (wire.RETRY_AFTER, str(error.retry_after)))
     if isinstance(error, WrongMethod):
         return (("allow", error.allowed),)
     return ()

@@ -85,6 +85,7 @@ class EngineMetrics:
         kv_usage: Share of its KV cache in use, 0 to 1.
         scraped_at: Seconds on the caller's monotonic clock.
         own: Of all these requests, those that this picker had sent.
+        own_context: Tokens that these held in the KV cache.
     """
 
     running: int
@@ -92,6 +93,7 @@ class EngineMetrics:
     kv_usage: float
     scraped_at: float = 0.0
     own: int = 0
+    own_context: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,6 +264,9 @@ class DropReason(StrEnum):
     """Why a request was refused; sent to the client as a header."""
 
     NO_ENDPOINTS = "rejected-no-endpoints"
+    CAPACITY = "rejected-capacity"  # the hold queue is full
+    TTL_EXPIRED = "rejected-ttl-expired"  # it waited long enough
+    SHED = "shed"  # given up for requests of higher classes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,6 +49,11 @@ def tenant(headers: Mapping[str, str]) -> str:
     return next(filter(None, (_usable(headers.get(name)) for name in names)), "")
 
 
+def objective(headers: Mapping[str, str]) -> str:
+    """Return the name of the InferenceObjective that the request is sent under; empty where there is none."""
+    return next(filter(None, (_usable(headers.get(name)) for name in wire.OBJECTIVES)), "")
+
+
 def tenant_digest(tenant: str) -> str:
     """Return an opaque stand-in for a tenant, for what is kept longer than its workflows."""
     return blake2b(tenant.encode(), digest_size=8).hexdigest()

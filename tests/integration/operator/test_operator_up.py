@@ -23,6 +23,7 @@ STATUS = {
     "pool": "pool",
     "policy": "slack",
     "predictor": "bundle",
+    "held": {"5": 1, "0": 2},
     "workflows": {"open": 2, "stages": 9, "later_stages": 7, "kept": 6, "recognised": 5},
     "models": [
         {
@@ -113,7 +114,7 @@ class Screen(io.StringIO):
 
     def write(self, text: str) -> int:
         written = super().write(text)
-        if "predictor bundle" in self.getvalue():
+        if "3 held" in self.getvalue():
             self.complete.set()
         return written
 

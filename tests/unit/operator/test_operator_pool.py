@@ -120,6 +120,22 @@ BROKEN = {
         pool_document(routing={"agingRate": float("nan")}),
         "spec.routing.agingRate: must be a finite number",
     ),
+    "no place in the queue": (
+        pool_document(routing={"flowControl": {"maxRequests": 0}}),
+        "spec.routing.flowControl.maxRequests: must be greater than or equal to 1",
+    ),
+    "longer than gateways wait": (
+        pool_document(routing={"flowControl": {"ttl": 301.0}}),
+        "spec.routing.flowControl.ttl: must be less than or equal to 300",
+    ),
+    "class that is no number": (
+        pool_document(routing={"flowControl": {"objectives": {"urgent": "high"}}}),
+        "spec.routing.flowControl.objectives.urgent: must be a valid integer",
+    ),
+    "mistyped cap": (
+        pool_document(routing={"flowControl": {"maxRequest": 1}}),
+        "spec.routing.flowControl.maxRequest: unknown key, did you mean maxRequests?",
+    ),
     "cards that do not match": (
         small_with(parallelism={"tensor": 2}, accelerators=[{"class": "nvidia-h100", "count": 4}]),
         "spec.models[0].accelerators[0].count: must be 2, the product of parallelism's tensor, pipeline and data",

@@ -81,7 +81,7 @@ class Coefficients(_message.Message):
     def __init__(self, base_step_ms: _Optional[float] = ..., step_per_sequence_us: _Optional[float] = ..., prefill_us_per_token: _Optional[float] = ..., max_num_seqs: _Optional[int] = ..., kv_tokens: _Optional[int] = ...) -> None: ...
 
 class Routing(_message.Message):
-    __slots__ = ("slack", "round_robin", "least_loaded", "static", "marginal", "utility", "latency_objective", "confidence_objective", "random", "threshold", "fastest", "aging_rate", "order", "restage")
+    __slots__ = ("slack", "round_robin", "least_loaded", "static", "marginal", "utility", "latency_objective", "confidence_objective", "random", "threshold", "fastest", "aging_rate", "order", "restage", "flow_control")
     SLACK_FIELD_NUMBER: _ClassVar[int]
     ROUND_ROBIN_FIELD_NUMBER: _ClassVar[int]
     LEAST_LOADED_FIELD_NUMBER: _ClassVar[int]
@@ -96,6 +96,7 @@ class Routing(_message.Message):
     AGING_RATE_FIELD_NUMBER: _ClassVar[int]
     ORDER_FIELD_NUMBER: _ClassVar[int]
     RESTAGE_FIELD_NUMBER: _ClassVar[int]
+    FLOW_CONTROL_FIELD_NUMBER: _ClassVar[int]
     slack: Slack
     round_robin: RoundRobin
     least_loaded: LeastLoaded
@@ -110,7 +111,33 @@ class Routing(_message.Message):
     aging_rate: float
     order: Order
     restage: Restage
-    def __init__(self, slack: _Optional[_Union[Slack, _Mapping]] = ..., round_robin: _Optional[_Union[RoundRobin, _Mapping]] = ..., least_loaded: _Optional[_Union[LeastLoaded, _Mapping]] = ..., static: _Optional[_Union[Static, _Mapping]] = ..., marginal: _Optional[_Union[Marginal, _Mapping]] = ..., utility: _Optional[_Union[Utility, _Mapping]] = ..., latency_objective: _Optional[_Union[LatencyObjective, _Mapping]] = ..., confidence_objective: _Optional[_Union[ConfidenceObjective, _Mapping]] = ..., random: _Optional[_Union[Random, _Mapping]] = ..., threshold: _Optional[_Union[Threshold, _Mapping]] = ..., fastest: _Optional[_Union[Fastest, _Mapping]] = ..., aging_rate: _Optional[float] = ..., order: _Optional[_Union[Order, str]] = ..., restage: _Optional[_Union[Restage, _Mapping]] = ...) -> None: ...
+    flow_control: FlowControl
+    def __init__(self, slack: _Optional[_Union[Slack, _Mapping]] = ..., round_robin: _Optional[_Union[RoundRobin, _Mapping]] = ..., least_loaded: _Optional[_Union[LeastLoaded, _Mapping]] = ..., static: _Optional[_Union[Static, _Mapping]] = ..., marginal: _Optional[_Union[Marginal, _Mapping]] = ..., utility: _Optional[_Union[Utility, _Mapping]] = ..., latency_objective: _Optional[_Union[LatencyObjective, _Mapping]] = ..., confidence_objective: _Optional[_Union[ConfidenceObjective, _Mapping]] = ..., random: _Optional[_Union[Random, _Mapping]] = ..., threshold: _Optional[_Union[Threshold, _Mapping]] = ..., fastest: _Optional[_Union[Fastest, _Mapping]] = ..., aging_rate: _Optional[float] = ..., order: _Optional[_Union[Order, str]] = ..., restage: _Optional[_Union[Restage, _Mapping]] = ..., flow_control: _Optional[_Union[FlowControl, _Mapping]] = ...) -> None: ...
+
+class FlowControl(_message.Message):
+    __slots__ = ("enabled", "max_requests", "max_bytes", "per_tenant_max_requests", "per_tenant_max_bytes", "ttl", "objectives")
+    class ObjectivesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    ENABLED_FIELD_NUMBER: _ClassVar[int]
+    MAX_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    MAX_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PER_TENANT_MAX_REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    PER_TENANT_MAX_BYTES_FIELD_NUMBER: _ClassVar[int]
+    TTL_FIELD_NUMBER: _ClassVar[int]
+    OBJECTIVES_FIELD_NUMBER: _ClassVar[int]
+    enabled: bool
+    max_requests: int
+    max_bytes: int
+    per_tenant_max_requests: int
+    per_tenant_max_bytes: int
+    ttl: float
+    objectives: _containers.ScalarMap[str, int]
+    def __init__(self, enabled: _Optional[bool] = ..., max_requests: _Optional[int] = ..., max_bytes: _Optional[int] = ..., per_tenant_max_requests: _Optional[int] = ..., per_tenant_max_bytes: _Optional[int] = ..., ttl: _Optional[float] = ..., objectives: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class Restage(_message.Message):
     __slots__ = ("margin",)
