@@ -8,6 +8,7 @@ from chimera_router.scheduling.load import IDLE, Load, Queue
 from chimera_router.scheduling.types import (
     Coefficients,
     Decision,
+    Descriptor,
     Endpoint,
     EndpointState,
     EngineMetrics,
@@ -24,8 +25,14 @@ FAST = Coefficients(base_step=0.01, per_sequence=0.0, prefill_per_token=0.0, max
 SLOW = Coefficients(base_step=0.02, per_sequence=0.0, prefill_per_token=0.0, max_num_seqs=4, kv_tokens=100_000)
 
 
-def model(name: str, coefficients: Coefficients = FAST, *, priority: bool = True) -> Model:
-    return Model(name=name, coefficients=coefficients, served_name=name, priority=priority)
+def model(name: str, coefficients: Coefficients = FAST, *, priority: bool = True, parameters_b: float = 0.0) -> Model:
+    return Model(
+        name=name,
+        coefficients=coefficients,
+        served_name=name,
+        descriptor=Descriptor(parameters_b=parameters_b),
+        priority=priority,
+    )
 
 
 def endpoint(name: str, model: str, port: int = 8000) -> Endpoint:
@@ -64,16 +71,24 @@ def request(**changes: object) -> SchedulingRequest:
 def queue(entries: Iterable[tuple[int, float]]) -> Queue:
     """Return a queue of (rank, tokens)."""
     ordered = sorted(entries, key=itemgetter(0))
-    return Queue(tuple(rank for rank, _ in ordered), tuple(tokens for _, tokens in ordered))
+    return Queue.of((rank for rank, _ in ordered), (tokens for _, tokens in ordered))
 
 
-def busy(count: int, *, tokens: float = 100.0, context: int = 10, queued: Iterable[tuple[int, float]] = ()) -> Load:
+def busy(
+    count: int,
+    *,
+    tokens: float = 100.0,
+    context: int = 10,
+    prefill: float = 0.0,
+    queued: Iterable[tuple[int, float]] = (),
+) -> Load:
     """Return the load of so many requests that generate and of some, as (rank, tokens), that have not begun."""
     waiting = list(queued)
     return Load(
         requests=count + len(waiting),
         tokens=count * tokens + sum(each for _, each in waiting),
         context=context * (count + len(waiting)),
+        prefill=prefill,
         queue=queue(waiting),
     )
 
