@@ -23,7 +23,7 @@ def main() -> int:
 
 def table(checks: Iterable[Check]) -> Table:
     """Return the checks as a table."""
-    result = Table(title="The engine simulator beside what is known", box=box.SIMPLE_HEAD)
+    result = Table(title="The engine simulator beside what is known", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("case", "figure"):
         result.add_column(heading, no_wrap=True)
     for heading in ("known", "simulated", "off", "allowed", "holds"):
