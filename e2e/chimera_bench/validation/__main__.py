@@ -11,7 +11,7 @@ from chimera_bench.validation.check import Check
 from chimera_bench.validation.published import published_checks
 from chimera_bench.validation.queues import queue_checks
 
-WIDTH = 100
+WIDTH = 110
 
 
 def main() -> int:
