@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import accumulate, islice, pairwise
 from pathlib import Path
 from statistics import fmean
 
@@ -102,6 +102,16 @@ def saturation_rate(tasks: Sequence[Task], coefficients: Mapping[str, Coefficien
     return len(coefficients) / slowest
 
 
+def summed_capacity(tasks: Sequence[Task], coefficients: Mapping[str, Coefficients]) -> float:
+    """Return the workflows a second that all engines together would serve, each busy with all its might.
+
+    Args:
+        tasks: What arrives, at least one task.
+        coefficients: Of each model's one engine, by the model's name in the pool.
+    """
+    return sum(1.0 / _seconds_each([task.runs[model] for task in tasks], each) for model, each in coefficients.items())
+
+
 def _seconds_each(runs: Sequence[Workflow], engine: Coefficients) -> float:
     output = fmean(sum(stage.output_tokens for stage in run.stages) for run in runs)
     prompt = fmean(sum(stage.prompt_tokens for stage in run.stages) for run in runs)
@@ -134,10 +144,29 @@ def arrivals(tasks: Sequence[Task], gaps: Sequence[float], *, count: int, rate: 
     draw = random.Random(seed)  # noqa: S311 - a workload, not a secret
     start = draw.randrange(len(gaps) - count)
     times = _scaled(gaps[start : start + count - 1], mean=1.0 / rate)
-    order = _order(tasks, count, draw)
+    return _at(times, tasks, count, draw)
+
+
+def poisson(tasks: Sequence[Task], *, count: int, rate: float, seed: int) -> list[Arrival]:
+    """Return a workload: tasks in random order, at the times of a Poisson process.
+
+    Every task comes once before any comes again.
+
+    Args:
+        tasks: What may arrive, at least one task.
+        count: Workflows, at least 1.
+        rate: Workflows a second.
+        seed: Of the order and of the times; equal seeds give equal workloads.
+    """
+    draw = random.Random(seed)  # noqa: S311 - a workload, not a secret
+    times = accumulate((draw.expovariate(rate) for _ in range(count - 1)), initial=0.0)
+    return _at(times, tasks, count, draw)
+
+
+def _at(times: Iterable[float], tasks: Sequence[Task], count: int, draw: random.Random) -> list[Arrival]:
     return [
         Arrival(at=at, task=task, repetition=index // len(tasks))
-        for index, (at, task) in enumerate(zip(times, order, strict=True))
+        for index, (at, task) in enumerate(zip(times, _order(tasks, count, draw), strict=True))
     ]
 
 

@@ -11,6 +11,7 @@ split over several steps, and host overhead.
 
 from bisect import insort
 from collections import defaultdict
+from collections.abc import Iterator
 from operator import attrgetter
 
 from chimera_bench.engine.batch import Sequence, Stretch
@@ -31,15 +32,27 @@ class Engine:
     loses its KV space, so the steps between two changes are taken as one stretch: the cost of a simulation is that of
     its requests, not of their tokens.
 
+    Args:
+        coefficients: Of its steps.
+        scheduling: Order of its queue.
+        prefix_caching: Whether a conversation's tokens stay for its next request, as vLLM does unless told otherwise.
+
     Raises:
         ValueError: A step would take no time.
     """
 
-    def __init__(self, coefficients: Coefficients, *, scheduling: SchedulingPolicy = SchedulingPolicy.FCFS) -> None:
+    def __init__(
+        self,
+        coefficients: Coefficients,
+        *,
+        scheduling: SchedulingPolicy = SchedulingPolicy.FCFS,
+        prefix_caching: bool = True,
+    ) -> None:
         if coefficients.step(1) <= 0:
             raise ValueError("A step must take time")
         self._coefficients = coefficients
         self._scheduling = scheduling
+        self._prefix_caching = prefix_caching
         self._waiting: list[Sequence] = []
         self._running: dict[str, Sequence] = {}
         self._prefilling: list[Sequence] = []
@@ -76,6 +89,15 @@ class Engine:
         """Return the KV tokens of running requests, with the one that each gains in the step in progress."""
         return self._held + len(self._running) * (1 + self._ended(now))
 
+    def kv_usage(self, now: float) -> float:
+        """Return the share of the KV cache that running requests hold; what is only cached counts as free."""
+        return min(1.0, self.used_tokens(now) / self._coefficients.kv_tokens)
+
+    def progress(self, now: float) -> Iterator[tuple[str, int]]:
+        """Yield the id of each running request and the tokens that it has made."""
+        steps = self._steps + self._ended(now)
+        return ((name, sequence.made_by(steps)) for name, sequence in self._running.items())
+
     def generated_tokens(self, now: float) -> int:
         """Return the tokens made since the beginning, over all requests."""
         return self._made + len(self._running) * self._ended(now)
@@ -99,12 +121,15 @@ class Engine:
         """
         if request.prompt_tokens + request.output_tokens > self._coefficients.kv_tokens:
             raise DoesNotFit(limit=self._coefficients.kv_tokens)
-        self._settle(now)
+        self._check(now)
         self._submissions += 1
         priority = request.priority if self._scheduling is SchedulingPolicy.PRIORITY else 0
-        insort(self._waiting, Sequence(request, (priority, self._submissions), now), key=_ORDER)
+        sequence = Sequence(request, (priority, self._submissions), now)
+        insort(self._waiting, sequence, key=_ORDER)
         if self._stretch is None:
             self._begin_stretch(now)
+        elif sequence is self._waiting[0] and self._fits(sequence):  # what does not fit now will not until some end
+            self._settle(now)
 
     def cancel(self, request_id: str, now: float) -> bool:
         """Drop a request and free what it holds; False where it has ended or never was.
@@ -112,6 +137,7 @@ class Engine:
         Raises:
             ValueError: The batch has changed by `now`: `advance` comes first.
         """
+        self._check(now)
         self._settle(now)
         if request_id in self._running:
             self._withdraw(self._running[request_id])
@@ -132,12 +158,14 @@ class Engine:
     def _ended(self, now: float) -> int:
         return self._stretch.ended(now) if self._stretch is not None else 0
 
+    def _check(self, now: float) -> None:
+        if self._stretch is not None and self._stretch.ends_at <= now:
+            raise ValueError("The batch has changed before this moment: advance the engine first")
+
     def _settle(self, now: float) -> None:
         """Count the steps that have ended, and let the stretch end with the one in progress."""
         if self._stretch is None:
             return
-        if self._stretch.ends_at <= now:
-            raise ValueError("The batch has changed before this moment: advance the engine first")
         ended = self._stretch.ended(now)
         self._count(ended)
         self._stretch = Stretch(self._stretch.begins_at + ended * self._stretch.step, self._stretch.step, 1)
@@ -170,7 +198,9 @@ class Engine:
                 self._record(EventKind.FIRST_TOKEN, sequence, stretch.ends_at)
         self._prefilling.clear()
         for sequence in self._ending.pop(self._steps, ()):
-            self._cache.put(sequence.request.conversation, self._release(sequence))
+            tokens = self._release(sequence)
+            if self._prefix_caching:
+                self._cache.put(sequence.request.conversation, tokens)
             self._record(EventKind.FINISHED, sequence, stretch.ends_at)
 
     def _make_room(self, now: float) -> bool:
