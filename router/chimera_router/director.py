@@ -144,6 +144,7 @@ class Director:
             workflow=program.ordinal,
             prompt_tokens=asked.request.prompt_tokens,
             arrival=self.wall(),
+            tokens_so_far=program.tokens,
             pinned=asked.pinned,
             assignment=program.assignment,
             subset=asked.subset,

@@ -75,15 +75,14 @@ class Management:
     def _model(self, name: str, snapshot: PoolSnapshot) -> dict[str, str | int | float]:
         states = [state for state in snapshot.endpoints if state.endpoint.model == name]
         metrics = [state.metrics for state in states if state.metrics]
-        in_flight = [entry for state in states for entry in state.in_flight]
         return {
             "model": name,
             "endpoints": len(states),
             "ready": sum(state.ready for state in states),
             "running": sum(each.running for each in metrics),
             "waiting": sum(each.waiting for each in metrics),
-            "in_flight": len(in_flight),
-            "in_flight_tokens": round(sum(entry.tokens for entry in in_flight)),
+            "in_flight": sum(state.load.requests for state in states),
+            "in_flight_tokens": round(sum(state.load.tokens for state in states)),
             "requests": self._director.tally.requests[name],
         }
 

@@ -10,7 +10,7 @@ from chimera_router.errors import ConfigError
 from chimera_router.parsing.limits import Limits
 from chimera_router.protocol.catalog import Catalog
 from chimera_router.scheduling import policies
-from chimera_router.scheduling.priority import DEFAULT_AGING_RATE
+from chimera_router.scheduling.orders import DEFAULT_AGING_RATE, RemainingFirst
 from chimera_router.scheduling.scheduler import Scheduler
 from chimera_router.scheduling.types import Coefficients, Descriptor, Model
 
@@ -127,7 +127,7 @@ def _scheduler(message: proto.Routing, models: dict[str, Model]) -> Scheduler:
     aging_rate = message.aging_rate if message.HasField("aging_rate") else DEFAULT_AGING_RATE
     if aging_rate < 0:
         raise ConfigError("routing.agingRate: must not be negative")
-    return Scheduler(policy=_policy(message, models), aging_rate=aging_rate)
+    return Scheduler(policy=_policy(message, models), order=RemainingFirst(aging_rate))
 
 
 def _policy(message: proto.Routing, models: dict[str, Model]) -> policies.Policy:

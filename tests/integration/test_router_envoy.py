@@ -35,7 +35,7 @@ class Stack:
     large: AsyncExitStack
 
     def in_flight(self) -> int:
-        return sum(len(state.in_flight) for state in self.director.snapshot().endpoints)
+        return sum(state.load.requests for state in self.director.snapshot().endpoints)
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +236,7 @@ async def test_dead_engine_is_left_and_all_dead_is_503(tmp_path: Path) -> None:
         await small.aclose()
         assert (await ask())[0] == 503
         assert await ask() == (503, None, "server_error")
-        await eventually(lambda: sum(len(state.in_flight) for state in made.snapshot().endpoints), 0)
+        await eventually(lambda: sum(state.load.requests for state in made.snapshot().endpoints), 0)
 
 
 async def test_failure_that_is_not_json_is_put_into_openais_shape(tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ async def test_failure_that_is_not_json_is_put_into_openais_shape(tmp_path: Path
 
         assert (response.status, json.loads(text)["error"]["code"]) == (500, "engine_unreachable")
         assert "canary" not in text
-        await eventually(lambda: sum(len(state.in_flight) for state in made.snapshot().endpoints), 0)
+        await eventually(lambda: sum(state.load.requests for state in made.snapshot().endpoints), 0)
 
 
 async def test_engine_that_dies_in_the_middle_frees_its_place(tmp_path: Path) -> None:
@@ -271,4 +271,4 @@ async def test_engine_that_dies_in_the_middle_frees_its_place(tmp_path: Path) ->
             with pytest.raises(ClientPayloadError):
                 await response.read()
 
-        await eventually(lambda: sum(len(state.in_flight) for state in made.snapshot().endpoints), 0)
+        await eventually(lambda: sum(state.load.requests for state in made.snapshot().endpoints), 0)

@@ -41,7 +41,7 @@ async def channel(made: Director) -> AsyncIterator[grpc.aio.Channel]:
 
 
 def in_flight(made: Director) -> int:
-    return sum(len(state.in_flight) for state in made.snapshot().endpoints)
+    return sum(state.load.requests for state in made.snapshot().endpoints)
 
 
 async def routed(channel: grpc.aio.Channel, **headers: str) -> tuple[Stream, dict[str, str], bytes]:

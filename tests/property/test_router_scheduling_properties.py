@@ -1,11 +1,28 @@
 """What holds for every pool, load and request."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
+from pools import busy, prediction, queue
 
-from chimera_router.scheduling.latency import Demand, estimate
-from chimera_router.scheduling.policies import LeastLoaded, Policy, RoundRobin, Slack, Static
-from chimera_router.scheduling.priority import priority
+from chimera_router.scheduling.latency import Demand, delay, estimate
+from chimera_router.scheduling.load import Load
+from chimera_router.scheduling.orders import Attained, RemainingFirst, StageFirst
+from chimera_router.scheduling.policies import (
+    ConfidenceObjective,
+    Fastest,
+    LatencyObjective,
+    LeastLoaded,
+    Marginal,
+    Policy,
+    Random,
+    RoundRobin,
+    Slack,
+    Static,
+    Threshold,
+    Utility,
+)
 from chimera_router.scheduling.scheduler import Scheduler
 from chimera_router.scheduling.types import (
     Assignment,
@@ -14,7 +31,6 @@ from chimera_router.scheduling.types import (
     Endpoint,
     EndpointState,
     EngineMetrics,
-    InFlight,
     Model,
     ModelPrediction,
     PoolSnapshot,
@@ -35,7 +51,13 @@ coefficients = st.builds(
     max_num_seqs=st.integers(1, 8),
     kv_tokens=st.integers(1, 100_000),
 )
-in_flight = st.builds(InFlight, priority=st.integers(-100, 100), tokens=tokens, context=st.integers(0, 5000))
+loads = st.builds(
+    busy,
+    st.integers(0, 10),
+    tokens=tokens,
+    context=st.integers(0, 5000),
+    queued=st.lists(st.tuples(st.integers(-100, 100), tokens), max_size=10),
+)
 engine_metrics = st.builds(
     EngineMetrics, running=st.integers(0, 50), waiting=st.integers(0, 50), kv_usage=st.floats(0, 1)
 )
@@ -46,12 +68,31 @@ model_prediction = st.builds(
     remaining_tokens=tokens,
     remaining_tokens_high=tokens,
 )
+weights = st.dictionaries(st.sampled_from(NAMES), st.floats(0, 10), max_size=3)
 policies = st.one_of(
     st.builds(Slack, st.floats(0, 5), st.floats(0, 1)),
+    st.builds(Marginal, st.floats(0, 10)),
+    st.builds(Utility, st.floats(0, 10), st.floats(0, 10)),
+    st.builds(LatencyObjective, st.floats(0, 100)),
+    st.builds(ConfidenceObjective, st.floats(0, 1)),
     st.just(RoundRobin()),
     st.just(LeastLoaded()),
+    st.just(Fastest()),
+    st.builds(Random, weights, st.integers(0, 100)),
+    st.builds(Threshold, st.sampled_from(NAMES), st.sampled_from(NAMES), st.floats(0, 1)),
     st.builds(Static, st.sampled_from(NAMES)),
 )
+PARTIAL = (Static, Random, Threshold)  # policies that may take none of the models there are
+
+
+def with_one_more(load: Load, *, tokens: float) -> Load:
+    entries = [(place[0], each) for place, each in zip(load.queue.places, load.queue.tokens, strict=True)]
+    return Load(
+        requests=load.requests + 1,
+        tokens=load.tokens + tokens,
+        context=load.context,
+        queue=queue([*entries, (0, tokens)]),
+    )
 
 
 @st.composite
@@ -62,7 +103,7 @@ def snapshots(draw: st.DrawFn) -> PoolSnapshot:
         EndpointState(
             endpoint=Endpoint(name=f"e{index}", address=f"10.0.0.{index}:80", model=name),
             metrics=draw(st.none() | engine_metrics),
-            in_flight=tuple(draw(st.lists(in_flight, max_size=10))),
+            load=draw(loads),
             ready=draw(st.booleans()),
         )
         for index, name in enumerate(draw(st.lists(st.sampled_from(names), max_size=6)))
@@ -117,7 +158,6 @@ def test_refusal_means_that_nothing_fits(
 ) -> None:
     """A request is refused only where no usable endpoint serves a model that it may have."""
     request, predictions, pool = situation
-    fixed = request.pinned or (policy.model if isinstance(policy, Static) and request.assignment is None else None)
 
     outcome = Scheduler(policy=policy).schedule(request, predictions, pool, now=0.0)
 
@@ -126,8 +166,8 @@ def test_refusal_means_that_nothing_fits(
         for state in pool.endpoints
         if state.ready and (request.subset is None or state.endpoint.address in request.subset)
     ]
-    if isinstance(outcome, Rejection) and not isinstance(policy, Static):
-        assert not [model for model in usable if fixed in {None, model}]
+    if isinstance(outcome, Rejection) and not isinstance(policy, PARTIAL):
+        assert not [model for model in usable if request.pinned in {None, model}]
 
 
 @given(situations(), policies)
@@ -177,37 +217,72 @@ def test_assignment_is_kept_while_its_endpoint_lives(
         assert outcome.endpoint == at_home[0].endpoint
 
 
-@given(coefficients, st.lists(in_flight, max_size=10), in_flight, model_prediction)
+@given(coefficients, loads, st.floats(0, 5000), model_prediction, st.none() | st.integers(-100, 100))
 def test_more_load_is_never_faster(
-    engine: Coefficients, load: list[InFlight], more: InFlight, prediction: ModelPrediction
+    engine: Coefficients, load: Load, more: float, prediction: ModelPrediction, rank: int | None
 ) -> None:
-    """One more request in flight, no smaller than the mean, never lowers an engine's estimated latency."""
-    mean = sum(entry.tokens for entry in load) / len(load) if load else 0.0
+    """One more request in the queue, no smaller than the mean, never lowers an engine's estimated latency."""
+    roomy = replace(engine, kv_tokens=10**9)
     place = Endpoint(name="e", address="10.0.0.1:80", model="a")
-    demand = Demand(prompt_tokens=100, cached_share=0.0, priority=0, prediction=prediction)
-    heavier = InFlight(priority=more.priority, tokens=max(more.tokens, mean), context=more.context)
+    demand = Demand(prompt_tokens=100, cached_share=0.0, rank=rank, prediction=prediction)
+    mean = load.tokens / load.requests if load.requests else prediction.stage_tokens
+    heavier = with_one_more(load, tokens=mean + more)
 
-    before = estimate(EndpointState(endpoint=place, in_flight=tuple(load)), engine, demand)
-    after = estimate(EndpointState(endpoint=place, in_flight=(*load, heavier)), engine, demand)
+    before = estimate(EndpointState(endpoint=place, load=load), roomy, demand)
+    after = estimate(EndpointState(endpoint=place, load=heavier), roomy, demand)
 
-    assert after >= before
+    assert after >= before - 1e-9 * before
 
 
-@given(tokens, tokens, st.floats(0, 1e6), st.floats(0.1, 100))
-def test_priority_ages_by_itself(short: float, long: float, waited: float, rate: float) -> None:
+@given(coefficients, loads, model_prediction, st.none() | st.integers(-100, 100))
+def test_delay_to_others_is_never_negative(
+    engine: Coefficients, load: Load, prediction: ModelPrediction, rank: int | None
+) -> None:
+    """A request takes time from others or nothing."""
+    place = Endpoint(name="e", address="10.0.0.1:80", model="a")
+    demand = Demand(prompt_tokens=100, cached_share=0.0, rank=rank, prediction=prediction)
+
+    assert delay(EndpointState(endpoint=place, load=load), engine, demand) >= 0.0
+
+
+@given(tokens, tokens, st.floats(0, 1e6), st.floats(0.1, 100), st.sampled_from([RemainingFirst, StageFirst]))
+def test_ranks_age_by_themselves(
+    short: float, long: float, waited: float, rate: float, order: type[RemainingFirst | StageFirst]
+) -> None:
     """However much shorter a newcomer is, it stands behind who has waited long enough."""
-    arrival = 1_800_000_000.0
     enough = (long - short) / rate + 1 / rate + waited
 
-    old = priority(remaining_tokens=long, arrival=arrival, aging_rate=rate)
-    new = priority(remaining_tokens=short, arrival=arrival + max(0.0, enough), aging_rate=rate)
+    old = order(rate).rank(came(0.0), of_tokens(long))
+    new = order(rate).rank(came(max(0.0, enough)), of_tokens(short))
 
     assert old <= new or short >= long
 
 
-@given(tokens, tokens)
-def test_of_two_that_come_together_the_shorter_goes_first(first: float, second: float) -> None:
+@given(tokens, tokens, st.sampled_from([RemainingFirst(), StageFirst()]))
+def test_of_two_that_come_together_the_shorter_goes_first(
+    first: float, second: float, order: RemainingFirst | StageFirst
+) -> None:
     """At one moment, fewer remaining tokens never stand behind more."""
-    numbers = [priority(remaining_tokens=each, arrival=1.8e9, aging_rate=20.0) for each in (first, second)]
+    numbers = [order.rank(came(0.0), of_tokens(each)) for each in (first, second)]
 
     assert (numbers[0] <= numbers[1]) or first >= second
+
+
+@given(st.integers(0, 100_000), st.integers(0, 100_000), tokens)
+def test_attained_service_never_helps(less: int, more: int, predicted: float) -> None:
+    """A workflow that has had more service never stands before one that has had less, whatever they still need."""
+    low, high = sorted((less, more))
+    order = Attained()
+
+    first = order.rank(replace(came(0.0), tokens_so_far=low), of_tokens(predicted))
+    second = order.rank(replace(came(0.0), tokens_so_far=high), of_tokens(0.0))
+
+    assert first <= second
+
+
+def came(after: float) -> SchedulingRequest:
+    return SchedulingRequest(workflow=0, prompt_tokens=0, arrival=1.8e9 + after)
+
+
+def of_tokens(count: float) -> ModelPrediction:
+    return prediction(tokens=count)

@@ -1,11 +1,13 @@
 """Small pools, predictions and requests for tests."""
 
+from collections.abc import Iterable
+
+from chimera_router.scheduling.load import IDLE, Load, Queue
 from chimera_router.scheduling.types import (
     Coefficients,
     Endpoint,
     EndpointState,
     EngineMetrics,
-    InFlight,
     Model,
     ModelPrediction,
     PoolSnapshot,
@@ -30,10 +32,10 @@ def state(
     endpoint: Endpoint,
     *,
     metrics: EngineMetrics | None = None,
-    in_flight: tuple[InFlight, ...] = (),
+    load: Load = IDLE,
     ready: bool = True,
 ) -> EndpointState:
-    return EndpointState(endpoint=endpoint, metrics=metrics, in_flight=in_flight, ready=ready)
+    return EndpointState(endpoint=endpoint, metrics=metrics, load=load, ready=ready)
 
 
 def prediction(confidence: float = 0.5, tokens: float = 100.0) -> ModelPrediction:
@@ -55,5 +57,18 @@ def request(**changes: object) -> SchedulingRequest:
     return SchedulingRequest(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def busy(count: int, *, tokens: float = 100.0, priority: int = 0, context: int = 10) -> tuple[InFlight, ...]:
-    return tuple(InFlight(priority=priority, tokens=tokens, context=context) for _ in range(count))
+def queue(entries: Iterable[tuple[int, float]]) -> Queue:
+    """Return a queue of (rank, tokens)."""
+    ordered = sorted(((rank, number), tokens) for number, (rank, tokens) in enumerate(entries))
+    return Queue(tuple(place for place, _ in ordered), tuple(tokens for _, tokens in ordered))
+
+
+def busy(count: int, *, tokens: float = 100.0, context: int = 10, queued: Iterable[tuple[int, float]] = ()) -> Load:
+    """Return the load of so many requests that generate and of some, as (rank, tokens), that have not begun."""
+    waiting = list(queued)
+    return Load(
+        requests=count + len(waiting),
+        tokens=count * tokens + sum(each for _, each in waiting),
+        context=context * (count + len(waiting)),
+        queue=queue(waiting),
+    )

@@ -35,7 +35,7 @@ def metric(made: Director, name: str, **labels: str) -> float | None:
 
 
 def in_flight(made: Director) -> int:
-    return sum(len(state.in_flight) for state in made.snapshot().endpoints)
+    return sum(state.load.requests for state in made.snapshot().endpoints)
 
 
 async def finished(made: Director, *messages: dict[str, str], tokens: int = 10) -> Exchange:

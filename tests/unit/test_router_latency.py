@@ -1,14 +1,14 @@
 import pytest
 from pools import FAST, busy, endpoint, prediction, state
 
-from chimera_router.scheduling.latency import Demand, estimate, occupancy
+from chimera_router.scheduling.latency import Demand, delay, estimate, occupancy
 from chimera_router.scheduling.types import Coefficients, EndpointState, EngineMetrics
 
 HOME = endpoint("a-0", "a")
 
 
-def demand(*, prompt: int = 0, cached: float = 0.0, priority: int = 0, tokens: float = 100.0) -> Demand:
-    return Demand(prompt_tokens=prompt, cached_share=cached, priority=priority, prediction=prediction(tokens=tokens))
+def demand(*, prompt: int = 0, cached: float = 0.0, rank: int | None = None, tokens: float = 100.0) -> Demand:
+    return Demand(prompt_tokens=prompt, cached_share=cached, rank=rank, prediction=prediction(tokens=tokens))
 
 
 def metrics(running: int = 0, waiting: int = 0, kv: float = 0.0) -> EngineMetrics:
@@ -32,7 +32,7 @@ def test_latency_counts_the_batch_this_request_joins() -> None:
         base_step=0.01, per_sequence=0.001, prefill_per_token=0.0, max_num_seqs=8, kv_tokens=10_000
     )
 
-    latency = estimate(state(HOME, in_flight=busy(3)), coefficients, demand(tokens=100))
+    latency = estimate(state(HOME, load=busy(3)), coefficients, demand(tokens=100))
 
     assert latency == pytest.approx(100 * (0.01 + 0.001 * 4))
 
@@ -51,46 +51,46 @@ def test_latency_leaves_the_cached_share_of_the_prompt_out_of_prefill() -> None:
 
 def test_latency_has_no_wait_while_a_slot_is_free() -> None:
     """A request that finds a slot starts at once, however many tokens are in flight."""
-    latency = estimate(state(HOME, in_flight=busy(3, tokens=10_000)), FAST, demand(tokens=100))
+    latency = estimate(state(HOME, load=busy(3, tokens=10_000)), FAST, demand(tokens=100))
 
     assert latency == pytest.approx(100 * 0.01)
 
 
-def test_latency_waits_for_tokens_ahead_when_every_slot_is_taken() -> None:
-    """With all slots taken the wait is the tokens ahead over the engine's token rate."""
-    full = state(HOME, in_flight=busy(4, tokens=200))
+def test_latency_waits_for_the_next_slot_when_every_slot_is_taken() -> None:
+    """With all slots taken and nobody queued, one more request's worth of tokens has to come first."""
+    full = state(HOME, load=busy(4, tokens=200))
 
     latency = estimate(full, FAST, demand(tokens=100))
 
-    assert latency == pytest.approx(4 * 200 / (4 / 0.01) + 100 * 0.01)
+    assert latency == pytest.approx(200 / (4 / 0.01) + 100 * 0.01)
 
 
 def test_latency_waits_only_for_those_that_go_first() -> None:
-    """Requests behind this one in priority order do not delay it."""
-    crowd = busy(4, tokens=200, priority=5) + busy(4, tokens=200, priority=50)
+    """Requests behind this one in the queue do not delay it."""
+    crowd = busy(4, tokens=200, queued=[(5, 200), (5, 200), (50, 200)])
 
-    ahead = estimate(state(HOME, in_flight=crowd), FAST, demand(priority=10))
-    behind = estimate(state(HOME, in_flight=crowd), FAST, demand(priority=100))
+    ahead = estimate(state(HOME, load=crowd), FAST, demand(rank=10))
+    behind = estimate(state(HOME, load=crowd), FAST, demand(rank=100))
 
-    assert behind - ahead == pytest.approx(4 * 200 / 400)
+    assert behind - ahead == pytest.approx(200 / 400)
 
 
 def test_latency_waits_when_the_cache_is_full_though_slots_are_free() -> None:
-    """An engine out of KV space queues a request even with a free slot."""
-    roomy = estimate(state(HOME, in_flight=busy(1), metrics=metrics(running=1, kv=0.1)), FAST, demand())
-    full = estimate(state(HOME, in_flight=busy(1), metrics=metrics(running=1, kv=1.0)), FAST, demand())
+    """An engine out of KV space queues a request even with a free slot, until the one that holds it has ended."""
+    roomy = estimate(state(HOME, load=busy(1), metrics=metrics(running=1, kv=0.1)), FAST, demand())
+    full = estimate(state(HOME, load=busy(1), metrics=metrics(running=1, kv=1.0)), FAST, demand())
 
-    assert full - roomy == pytest.approx(100 / 400)
+    assert full - roomy == pytest.approx(100 / (1 / 0.01))
 
 
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
         pytest.param(state(HOME), 0, id="nobody"),
-        pytest.param(state(HOME, in_flight=busy(2)), 2, id="own only"),
+        pytest.param(state(HOME, load=busy(2)), 2, id="own only"),
         pytest.param(state(HOME, metrics=metrics(running=3, waiting=2)), 5, id="foreign only"),
-        pytest.param(state(HOME, in_flight=busy(2), metrics=metrics(running=5)), 5, id="own among the engine's"),
-        pytest.param(state(HOME, in_flight=busy(9), metrics=metrics(running=1)), 9, id="metrics lag behind"),
+        pytest.param(state(HOME, load=busy(2), metrics=metrics(running=5)), 5, id="own among the engine's"),
+        pytest.param(state(HOME, load=busy(9), metrics=metrics(running=1)), 9, id="metrics lag behind"),
     ],
 )
 def test_occupancy_counts_own_and_foreign_requests_once(given: EndpointState, expected: int) -> None:
@@ -99,9 +99,44 @@ def test_occupancy_counts_own_and_foreign_requests_once(given: EndpointState, ex
 
 
 def test_latency_takes_foreign_requests_to_be_like_own_ones() -> None:
-    """A direct client's request in a full engine weighs as much as the mean of our own."""
-    crowd = state(HOME, in_flight=busy(4, tokens=300), metrics=metrics(running=4, waiting=4))
+    """A direct client's request in a full engine's queue weighs as much as the mean of our own."""
+    crowd = state(HOME, load=busy(4, tokens=300), metrics=metrics(running=4, waiting=4))
 
     latency = estimate(crowd, FAST, demand(tokens=0))
 
-    assert latency == pytest.approx(8 * 300 / 400)
+    assert latency == pytest.approx((4 + 1) * 300 / 400)
+
+
+def test_delay_is_a_longer_step_and_a_stalled_batch_for_each_beside() -> None:
+    """Every running request loses `b2` a token and the uncached prefill."""
+    coefficients = Coefficients(
+        base_step=0.01, per_sequence=0.001, prefill_per_token=0.0001, max_num_seqs=8, kv_tokens=10_000
+    )
+
+    lost = delay(state(HOME, load=busy(3)), coefficients, demand(prompt=1000, cached=0.5, tokens=100))
+
+    assert lost == pytest.approx(3 * (100 * 0.001 + 500 * 0.0001))
+
+
+def test_delay_is_nothing_on_an_idle_engine() -> None:
+    """Nobody loses where nobody is."""
+    assert delay(state(HOME), FAST, demand(prompt=1000, tokens=1000)) == 0.0
+
+
+def test_delay_counts_those_who_queue_behind() -> None:
+    """In a full engine whoever stands behind waits for this request's tokens at the engine's rate."""
+    crowd = state(HOME, load=busy(4, queued=[(5, 100), (50, 100), (60, 100)]))
+
+    lost = delay(crowd, FAST, demand(rank=10, tokens=200))
+
+    assert lost == pytest.approx(2 * 200 / (4 / 0.01))
+
+
+def test_slots_are_as_many_as_the_cache_holds() -> None:
+    """Where the KV cache is what is short, the batch is what fits in it at the mean size."""
+    crowd = state(HOME, load=busy(4, tokens=100, context=50_000))
+
+    latency = estimate(crowd, FAST, demand(tokens=0))
+
+    queued, rate = 2, 2 / 0.01
+    assert latency == pytest.approx((queued + 1) * 100 / rate)

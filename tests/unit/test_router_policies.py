@@ -5,9 +5,9 @@ from chimera_router.scheduling.policies import Candidate, LeastLoaded, RoundRobi
 from chimera_router.scheduling.types import Verdict
 
 
-def candidate(name: str, *, latency: float, confidence: float = 0.5, running: int = 0) -> Candidate:
-    place = state(endpoint(f"{name}-0", name), in_flight=busy(running))
-    return Candidate(model=model(name), state=place, latency=latency, prediction=prediction(confidence))
+def candidate(name: str, *, latency: float, confidence: float = 0.5, running: int = 0, delay: float = 0.0) -> Candidate:
+    place = state(endpoint(f"{name}-0", name), load=busy(running))
+    return Candidate(model=model(name), state=place, latency=latency, delay=delay, prediction=prediction(confidence))
 
 
 SMALL = candidate("small", latency=1.0, confidence=0.5)
@@ -79,8 +79,3 @@ def test_static_takes_its_model_or_none() -> None:
     gone = Static("small").choose([candidate("large", latency=1.0)], request())
 
     assert (there.verdicts["small"], gone.chosen) == (Verdict.CHOSEN, None)
-
-
-def test_baselines_leave_engine_queues_alone() -> None:
-    """Only policies that know lengths order the engines' queues."""
-    assert [policy.ordered for policy in (Slack(), RoundRobin(), LeastLoaded(), Static("a"))] == [True, *[False] * 3]

@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 from pools import FAST, SLOW, busy, endpoint, model, prediction, predictions, request, snapshot, state
 
-from chimera_router.scheduling.policies import RoundRobin, Slack, Static
+from chimera_router.scheduling.orders import Arrival
+from chimera_router.scheduling.policies import Slack, Static
 from chimera_router.scheduling.scheduler import Scheduler
 from chimera_router.scheduling.types import (
     Assignment,
@@ -41,7 +42,7 @@ def test_decision_names_every_model_in_the_pools_order() -> None:
 
 def test_decision_takes_the_models_fastest_endpoint() -> None:
     """Among a model's endpoints the one with the least latency serves."""
-    pool = snapshot([LARGE], [state(LARGE_0, in_flight=busy(4)), state(LARGE_1, in_flight=busy(1))])
+    pool = snapshot([LARGE], [state(LARGE_0, load=busy(4)), state(LARGE_1, load=busy(1))])
 
     assert decide(request(), pool).endpoint == LARGE_1
 
@@ -66,7 +67,7 @@ def test_pinned_model_without_endpoint_is_refused() -> None:
 def test_later_stage_keeps_its_model_and_endpoint() -> None:
     """A workflow stays where its prefix is cached, though another replica is idler."""
     home = Assignment(model="large", endpoint=LARGE_0.address, seen_tokens=50)
-    pool = snapshot([SMALL, LARGE], [state(SMALL_0), state(LARGE_0, in_flight=busy(4)), state(LARGE_1)])
+    pool = snapshot([SMALL, LARGE], [state(SMALL_0), state(LARGE_0, load=busy(4)), state(LARGE_1)])
 
     decision = decide(request(assignment=home), pool)
 
@@ -144,14 +145,14 @@ def test_stale_metrics_count_for_nothing() -> None:
     assert stale.latency < fresh.latency
 
 
-def test_priority_is_sent_where_the_engine_takes_one_and_the_policy_orders() -> None:
-    """A model without priority scheduling, or a policy without lengths, gets no number."""
+def test_priority_is_sent_where_the_engine_takes_one_and_the_order_gives_one() -> None:
+    """A model without priority scheduling, or an order of arrival, gets no number."""
     plain = snapshot([model("small", FAST, priority=False)], [state(SMALL_0)])
     taking = snapshot([SMALL], [state(SMALL_0)])
 
     assert decide(request(), taking).priority == 100
     assert decide(request(), plain).priority is None
-    assert decide(request(), taking, Scheduler(policy=RoundRobin())).priority is None
+    assert decide(request(), taking, Scheduler(order=Arrival())).priority is None
 
 
 def test_static_policy_without_its_model_refuses() -> None:

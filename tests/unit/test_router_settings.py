@@ -5,6 +5,7 @@ import pytest
 
 from chimera_router import settings
 from chimera_router.errors import ConfigError
+from chimera_router.scheduling.orders import RemainingFirst
 from chimera_router.scheduling.policies import LeastLoaded, Policy, RoundRobin, Slack, Static
 
 COEFFICIENTS = {
@@ -69,7 +70,7 @@ def test_each_policy_can_be_chosen(routing: dict[str, object], expected: Policy)
 
 def test_aging_rate_of_zero_never_ages() -> None:
     """An explicit zero is kept."""
-    assert parse(routing={"agingRate": 0}).scheduler.aging_rate == 0
+    assert parse(routing={"agingRate": 0}).scheduler.order == RemainingFirst(0)
 
 
 def test_limits_override_one_by_one() -> None:

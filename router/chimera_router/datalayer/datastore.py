@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from chimera_router.scheduling.ledger import Ledger
+from chimera_router.scheduling.load import Load
 from chimera_router.scheduling.types import Endpoint, EndpointState, EngineMetrics, Model, PoolSnapshot
 
 
@@ -12,6 +13,15 @@ class _Known:
     endpoint: Endpoint
     ready: bool = False
     metrics: EngineMetrics | None = None
+    _state: EndpointState | None = None
+
+    def state(self, load: Load) -> EndpointState:
+        """Return the endpoint as it is, and the same value again while nothing has changed."""
+        last = self._state
+        if last is None or last.load is not load or last.metrics is not self.metrics or last.ready is not self.ready:
+            last = EndpointState(endpoint=self.endpoint, metrics=self.metrics, load=load, ready=self.ready)
+            self._state = last
+        return last
 
 
 class Datastore:
@@ -49,13 +59,11 @@ class Datastore:
 
     def snapshot(self, models: Mapping[str, Model]) -> PoolSnapshot:
         """Return the pool at this moment, endpoints of models that left the pool left out."""
+        of = self._ledger.of
         return PoolSnapshot(
-            models=models, endpoints=tuple(self._state(k) for k in self._known.values() if k.endpoint.model in models)
+            models=models,
+            endpoints=tuple([k.state(of(address)) for address, k in self._known.items() if k.endpoint.model in models]),
         )
-
-    def _state(self, known: _Known) -> EndpointState:
-        in_flight = self._ledger.of(known.endpoint.address)
-        return EndpointState(endpoint=known.endpoint, metrics=known.metrics, in_flight=in_flight, ready=known.ready)
 
     def _kept(self, endpoint: Endpoint) -> _Known | None:
         known = self._known.get(endpoint.address)

@@ -1,11 +1,11 @@
 """Make the decision: request, predictions and snapshot in, destination and reasons out."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from chimera_router.scheduling.latency import Demand, estimate
+from chimera_router.scheduling.latency import Demand, delay, estimate
+from chimera_router.scheduling.orders import Order, RemainingFirst
 from chimera_router.scheduling.policies import Candidate, Choice, Policy, Slack
-from chimera_router.scheduling.priority import DEFAULT_AGING_RATE, priority
 from chimera_router.scheduling.types import (
     Decision,
     DropReason,
@@ -29,12 +29,15 @@ class Scheduler:
     """The rules in force for one pool.
 
     Attributes:
-        aging_rate: Tokens a second by which a waiting request improves.
+        policy: Which model serves a request.
+        order: Which request an engine serves first.
+        restage: What the policy must gain for a later stage to leave its workflow's model; None never asks it again.
         metrics_max_age: Seconds after which an engine's metrics are treated as unknown.
     """
 
     policy: Policy = field(default_factory=Slack)
-    aging_rate: float = DEFAULT_AGING_RATE
+    order: Order = field(default_factory=RemainingFirst)
+    restage: float | None = None
     metrics_max_age: float = METRICS_MAX_AGE
 
     def schedule(
@@ -42,7 +45,8 @@ class Scheduler:
     ) -> Decision | Rejection:
         """Return where the request goes, or why nowhere.
 
-        A pinned model is only given an endpoint; a later stage keeps its workflow's model; else the policy chooses.
+        A pinned model is only given an endpoint; a later stage keeps its workflow's model, unless restaging gains
+        enough; else the policy chooses.
 
         Args:
             request: What is asked.
@@ -59,48 +63,50 @@ class Scheduler:
     def _candidates(
         self, request: SchedulingRequest, predictions: Predictions, snapshot: PoolSnapshot, now: float
     ) -> dict[str, Candidate]:
-        """Return every model's fastest endpoint, models without a usable one left out."""
-        best: dict[str, Candidate] = {}
+        """Return every model on its best endpoint, models without a usable one left out."""
+        demands = {
+            model.name: self._demand(request, model, predictions.by_model[model.name])
+            for model in snapshot.models.values()
+        }
+        best = _best(request, snapshot.models, demands, self._usable(request, snapshot, now))
+        return {
+            name: _candidate(model, best[name], _at_home(request, demands[name], best[name]))
+            for name, model in snapshot.models.items()
+            if name in best
+        }
+
+    def _demand(self, request: SchedulingRequest, model: Model, prediction: ModelPrediction) -> Demand:
+        rank = self.order.rank(request, prediction) if model.priority else None
+        return Demand(prompt_tokens=request.prompt_tokens, cached_share=0.0, rank=rank, prediction=prediction)
+
+    def _usable(self, request: SchedulingRequest, snapshot: PoolSnapshot, now: float) -> Iterator[EndpointState]:
+        """Yield endpoints that are ready and allowed, without metrics too old to be believed."""
+        subset, oldest = request.subset, now - self.metrics_max_age
         for state in snapshot.endpoints:
-            if not state.ready or not _allowed(request, state):
+            if not state.ready or (subset is not None and state.endpoint.address not in subset):
                 continue
-            model = snapshot.models[state.endpoint.model]
-            candidate = self._candidate(request, predictions.by_model[model.name], model, self._believed(state, now))
-            held = best.get(model.name)
-            if held is None or _preferred(candidate, held, request):
-                best[model.name] = candidate
-        return {name: best[name] for name in snapshot.models if name in best}
-
-    def _believed(self, state: EndpointState, now: float) -> EndpointState:
-        if state.metrics is None or now - state.metrics.scraped_at <= self.metrics_max_age:
-            return state
-        return replace(state, metrics=None)
-
-    def _candidate(
-        self, request: SchedulingRequest, prediction: ModelPrediction, model: Model, state: EndpointState
-    ) -> Candidate:
-        demand = Demand(
-            prompt_tokens=request.prompt_tokens,
-            cached_share=_cached_share(request, state),
-            priority=self._priority(request, prediction),
-            prediction=prediction,
-        )
-        latency = estimate(state, model.coefficients, demand)
-        return Candidate(model=model, state=state, latency=latency, prediction=prediction)
-
-    def _priority(self, request: SchedulingRequest, prediction: ModelPrediction) -> int:
-        remaining = prediction.remaining_tokens
-        return priority(remaining_tokens=remaining, arrival=request.arrival, aging_rate=self.aging_rate)
+            if state.metrics is not None and state.metrics.scraped_at < oldest:
+                yield replace(state, metrics=None)
+            else:
+                yield state
 
     def _choose(self, request: SchedulingRequest, candidates: Mapping[str, Candidate]) -> tuple[Reason, Choice]:
         if request.pinned is not None:
             return Reason.PINNED, _settled(request.pinned, candidates)
-        if request.assignment is not None and request.assignment.model in candidates:
-            return Reason.WORKFLOW, _settled(request.assignment.model, candidates)
+        kept = candidates.get(request.assignment.model) if request.assignment is not None else None
+        if kept is not None and self.restage is None:
+            return Reason.WORKFLOW, _settled(kept.model.name, candidates)
         if not candidates:
             return Reason.POLICY, Choice(None, {})
         choice = self.policy.choose(list(candidates.values()), request)
+        if kept is not None and not self._leaves(kept, choice):
+            return Reason.WORKFLOW, _settled(kept.model.name, candidates)
         return (Reason.ONLY if len(candidates) == 1 else Reason.POLICY), choice
+
+    def _leaves(self, kept: Candidate, choice: Choice) -> bool:
+        if self.restage is None or choice.chosen is None or choice.chosen is kept:
+            return False
+        return self.policy.gain(choice.chosen, kept) > self.restage
 
     def _decision(  # noqa: PLR0913, PLR0917 - gathers what the steps above found
         self,
@@ -114,11 +120,10 @@ class Scheduler:
         chosen = choice.chosen
         if chosen is None:
             raise ValueError("a decision needs a chosen model")
-        ordered = chosen.model.priority and self.policy.ordered
         return Decision(
             model=chosen.model.name,
             endpoint=chosen.state.endpoint,
-            priority=self._priority(request, chosen.prediction) if ordered else None,
+            priority=self.order.rank(request, chosen.prediction) if chosen.model.priority else None,
             policy=self.policy.name,
             reason=reason,
             prediction=chosen.prediction,
@@ -129,23 +134,42 @@ class Scheduler:
         )
 
 
-def _allowed(request: SchedulingRequest, state: EndpointState) -> bool:
-    return request.subset is None or state.endpoint.address in request.subset
+def _best(
+    request: SchedulingRequest,
+    models: Mapping[str, Model],
+    demands: Mapping[str, Demand],
+    usable: Iterator[EndpointState],
+) -> dict[str, EndpointState]:
+    """Return each model's endpoint: the workflow's own where it is usable, else the fastest."""
+    home = request.assignment.endpoint if request.assignment is not None else None
+    best: dict[str, EndpointState] = {}
+    least: dict[str, float] = {}
+    for state in usable:
+        name = state.endpoint.model
+        latency = estimate(state, models[name].coefficients, demands[name])
+        if state.endpoint.address == home:
+            latency = -1.0
+        if name not in least or latency < least[name]:
+            best[name], least[name] = state, latency
+    return best
 
 
-def _preferred(candidate: Candidate, held: Candidate, request: SchedulingRequest) -> bool:
-    """Return whether to replace the endpoint held: the workflow's own stays, else the faster one wins."""
-    own = request.assignment.endpoint if request.assignment else None
-    if own in (candidate.state.endpoint.address, held.state.endpoint.address):
-        return candidate.state.endpoint.address == own
-    return candidate.latency < held.latency
-
-
-def _cached_share(request: SchedulingRequest, state: EndpointState) -> float:
+def _at_home(request: SchedulingRequest, demand: Demand, state: EndpointState) -> Demand:
+    """Return what the request asks of an endpoint that may have seen part of its prompt."""
     assignment = request.assignment
     if assignment is None or assignment.endpoint != state.endpoint.address or not request.prompt_tokens:
-        return 0.0
-    return min(1.0, assignment.seen_tokens / request.prompt_tokens)
+        return demand
+    return replace(demand, cached_share=min(1.0, assignment.seen_tokens / request.prompt_tokens))
+
+
+def _candidate(model: Model, state: EndpointState, demand: Demand) -> Candidate:
+    return Candidate(
+        model=model,
+        state=state,
+        latency=estimate(state, model.coefficients, demand),
+        delay=delay(state, model.coefficients, demand),
+        prediction=demand.prediction,
+    )
 
 
 def _settled(model: str, candidates: Mapping[str, Candidate]) -> Choice:

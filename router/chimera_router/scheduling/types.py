@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from chimera_router.scheduling.load import IDLE, Load
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coefficients:
@@ -26,10 +28,6 @@ class Coefficients:
     def step(self, sequences: float) -> float:
         """Return the seconds of one decode step with this many running sequences."""
         return self.base_step + self.per_sequence * sequences
-
-    def tokens_per_second(self) -> float:
-        """Return what the engine generates with every slot taken."""
-        return self.max_num_seqs / self.step(self.max_num_seqs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,33 +93,18 @@ class EngineMetrics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InFlight:
-    """One request that this picker has sent to an endpoint and that has not ended.
-
-    Attributes:
-        priority: The number sent to the engine; lower goes first.
-        tokens: Output tokens still expected of it.
-        context: Tokens it holds in the KV cache, prompt and output so far.
-    """
-
-    priority: int
-    tokens: float
-    context: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointState:
     """An endpoint at one moment: what the engine says and what this picker has in flight there.
 
     Attributes:
         metrics: None where the engine has not answered, or not lately enough to be believed.
-        in_flight: This picker's own requests there.
+        load: This picker's own requests there.
         ready: Whether it can take a request.
     """
 
     endpoint: Endpoint
     metrics: EngineMetrics | None = None
-    in_flight: tuple[InFlight, ...] = ()
+    load: Load = IDLE
     ready: bool = True
 
 
@@ -194,7 +177,8 @@ class SchedulingRequest:
     Attributes:
         workflow: Ordinal of the workflow since the picker started: what round robin turns on.
         prompt_tokens: Estimated tokens of the whole prompt.
-        arrival: Seconds since the Unix epoch, so that priorities of several pickers compare.
+        arrival: Seconds since the Unix epoch, so that ranks of several pickers compare.
+        tokens_so_far: Output tokens of the workflow's earlier stages.
         pinned: Canonical name of the model the client asked for, if it named one.
         assignment: What earlier stages of the workflow used, if there were any.
         subset: Addresses the gateway allows; None allows all.
@@ -203,6 +187,7 @@ class SchedulingRequest:
     workflow: int
     prompt_tokens: int
     arrival: float
+    tokens_so_far: int = 0
     pinned: str | None = None
     assignment: Assignment | None = None
     subset: frozenset[str] | None = None
@@ -215,6 +200,7 @@ class Verdict(StrEnum):
     TOO_SLOW = "too-slow"
     NO_GAIN = "no-gain"
     LESS_CONFIDENT = "less-confident"
+    TOO_DEAR = "too-dear"
     NO_ENDPOINT = "no-endpoint"
     NOT_ASKED = "not-asked"
 

@@ -155,8 +155,8 @@ class PoolCollector(Collector):
         for state in snapshot.endpoints:
             names = [state.endpoint.name, state.endpoint.model]
             ready.add_metric(names, float(state.ready))
-            requests.add_metric(names, len(state.in_flight))
-            tokens.add_metric(names, sum(entry.tokens for entry in state.in_flight))
+            requests.add_metric(names, state.load.requests)
+            tokens.add_metric(names, state.load.tokens)
             if state.metrics:
                 waiting.add_metric(names, state.metrics.waiting)
         workflows = GaugeMetricFamily("chimera_workflows_open", "Workflows in the program table")

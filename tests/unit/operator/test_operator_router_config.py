@@ -10,7 +10,7 @@ from chimera_operator.api.parse import parse_pool
 from chimera_operator.api.pool import Routing
 from chimera_operator.rendering.router_config import router_config
 from chimera_proto.config.v1alpha1.router_config_pb2 import RouterConfig
-from chimera_router.scheduling import policies, priority
+from chimera_router.scheduling import orders, policies
 
 FULL = pool_document(
     model_document(
@@ -113,7 +113,7 @@ def test_speed_shortens_steps_and_quickens_aging() -> None:
 
 def test_aging_is_the_routers_own_default() -> None:
     """The pool states the rate, because a speed multiplies it; it must stay what the router would take."""
-    assert Routing().aging_rate == priority.DEFAULT_AGING_RATE
+    assert Routing().aging_rate == orders.DEFAULT_AGING_RATE
 
 
 def test_every_policy_of_the_router_can_be_asked_for() -> None:
