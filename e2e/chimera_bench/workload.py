@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import accumulate, islice, pairwise
 from pathlib import Path
 from statistics import fmean
 
@@ -134,10 +134,29 @@ def arrivals(tasks: Sequence[Task], gaps: Sequence[float], *, count: int, rate: 
     draw = random.Random(seed)  # noqa: S311 - a workload, not a secret
     start = draw.randrange(len(gaps) - count)
     times = _scaled(gaps[start : start + count - 1], mean=1.0 / rate)
-    order = _order(tasks, count, draw)
+    return _at(times, tasks, count, draw)
+
+
+def poisson(tasks: Sequence[Task], *, count: int, rate: float, seed: int) -> list[Arrival]:
+    """Return a workload: tasks in random order, at the times of a Poisson process.
+
+    Every task comes once before any comes again.
+
+    Args:
+        tasks: What may arrive, at least one task.
+        count: Workflows, at least 1.
+        rate: Workflows a second.
+        seed: Of the order and of the times; equal seeds give equal workloads.
+    """
+    draw = random.Random(seed)  # noqa: S311 - a workload, not a secret
+    times = accumulate((draw.expovariate(rate) for _ in range(count - 1)), initial=0.0)
+    return _at(times, tasks, count, draw)
+
+
+def _at(times: Iterable[float], tasks: Sequence[Task], count: int, draw: random.Random) -> list[Arrival]:
     return [
         Arrival(at=at, task=task, repetition=index // len(tasks))
-        for index, (at, task) in enumerate(zip(times, order, strict=True))
+        for index, (at, task) in enumerate(zip(times, _order(tasks, count, draw), strict=True))
     ]
 
 

@@ -11,6 +11,7 @@ split over several steps, and host overhead.
 
 from bisect import insort
 from collections import defaultdict
+from collections.abc import Iterator
 from operator import attrgetter
 
 from chimera_bench.engine.batch import Sequence, Stretch
@@ -75,6 +76,15 @@ class Engine:
     def used_tokens(self, now: float) -> int:
         """Return the KV tokens of running requests, with the one that each gains in the step in progress."""
         return self._held + len(self._running) * (1 + self._ended(now))
+
+    def kv_usage(self, now: float) -> float:
+        """Return the share of the KV cache that running requests hold; what is only cached counts as free."""
+        return min(1.0, self.used_tokens(now) / self._coefficients.kv_tokens)
+
+    def progress(self, now: float) -> Iterator[tuple[str, int]]:
+        """Yield the id of each running request and the tokens that it has made."""
+        steps = self._steps + self._ended(now)
+        return ((name, sequence.made_by(steps)) for name, sequence in self._running.items())
 
     def generated_tokens(self, now: float) -> int:
         """Return the tokens made since the beginning, over all requests."""
