@@ -1,8 +1,8 @@
-"""Pools that a bench replays, read from a JSON file: models with the step time of their engines, and where tasks come from.
+"""Pools that a bench replays, read from a JSON file: models, the step time of their engines, and their tasks.
 
-The rules of the file are those of `serving_pools.json` beside this module: it carries the pools whose recorded data
-ships with the project. Their engines are a shared yardstick, estimated with the step-time form of BLIS inference-sim for
-cards of 80 GB and 3.35 TB/s; they are no measurements.
+`serving_pools.json` beside this module shows the form and carries the pools whose recorded data ships with the project.
+Their engines are a shared yardstick, estimated with the step-time form of BLIS inference-sim for cards of 80 GB and
+3.35 TB/s; they are no measurements.
 """
 
 from collections.abc import Mapping

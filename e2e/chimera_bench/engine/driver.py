@@ -22,6 +22,9 @@ class VirtualTime:
     def __init__(self, engines: Mapping[str, Engine], on_event: Callable[[str, Event], None]) -> None:
         self._engines = engines
         self._on_event = on_event
+        self._numbers = {name: number for number, name in enumerate(engines)}
+        # Moments at which batches change: those that an engine has put off since stay here and mean nothing.
+        self._steps: list[tuple[float, int, str]] = []
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._ordinals = count()
         self.now = 0.0
@@ -43,20 +46,27 @@ class VirtualTime:
 
     def run(self) -> float:
         """Run until no engine has work and no timer is set; return the moment of the last thing that happened."""
-        while (moment := self._next()) is not None:
-            self.now = moment
-            for name, engine in self._engines.items():
-                if engine.next_event_at == moment:
-                    self._advance(name)
-            while self._timers and self._timers[0][0] <= self.now:
-                heapq.heappop(self._timers)[2]()
+        for name in self._engines:
+            self._plan(name)
+        while self._steps or self._timers:
+            if self._steps and (not self._timers or self._steps[0][0] <= self._timers[0][0]):
+                self._step(*heapq.heappop(self._steps))
+            else:
+                self.now, _, action = heapq.heappop(self._timers)
+                action()
         return self.now
 
-    def _next(self) -> float | None:
-        moments = [engine.next_event_at for engine in self._engines.values() if engine.next_event_at is not None]
-        moments.extend(when for when, _, _ in self._timers[:1])
-        return min(moments, default=None)
+    def _step(self, moment: float, _: int, name: str) -> None:
+        if self._engines[name].next_event_at == moment:
+            self.now = moment
+            self._advance(name)
 
     def _advance(self, name: str) -> None:
         for event in self._engines[name].advance(self.now):
             self._on_event(name, event)
+        self._plan(name)
+
+    def _plan(self, name: str) -> None:
+        moment = self._engines[name].next_event_at
+        if moment is not None:
+            heapq.heappush(self._steps, (moment, self._numbers[name], name))

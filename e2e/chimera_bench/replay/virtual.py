@@ -20,11 +20,12 @@ from chimera_bench.workload import Arrival
 from chimera_router.datalayer.datastore import Datastore
 from chimera_router.datalayer.scraper import INTERVAL
 from chimera_router.scheduling.ledger import Ledger, Ticket
-from chimera_router.scheduling.priority import EPOCH
+from chimera_router.scheduling.orders import EPOCH
 from chimera_router.scheduling.scheduler import Scheduler
 from chimera_router.scheduling.types import (
     Assignment,
     Decision,
+    Descriptor,
     Endpoint,
     EngineMetrics,
     Model,
@@ -94,6 +95,7 @@ class _Run:
             workflow=self.ordinal,
             prompt_tokens=round(fmean(self.asks(model).prompt_tokens for model in models)),
             arrival=EPOCH + now,
+            tokens_so_far=sum(stage.output_tokens for stage in self.stages),
             assignment=self.assignment,
         )
 
@@ -128,7 +130,13 @@ class _Replay:
         ordered = scheduling is SchedulingPolicy.PRIORITY
         self._scheduler, self._predictions = scheduler, predictions
         self._models = {
-            name: Model(name=name, coefficients=engine, priority=ordered) for name, engine in pool.coefficients.items()
+            name: Model(
+                name=name,
+                coefficients=engine,
+                descriptor=Descriptor(parameters_b=pool.params_b[name]),
+                priority=ordered,
+            )
+            for name, engine in pool.coefficients.items()
         }
         endpoints = [
             Endpoint(name=f"{name}-{number}", address=f"{name}-{number}", model=name)
