@@ -1,8 +1,8 @@
 """Everything that Chimera is compared with: baselines, references and Chimera with one part taken out.
 
-Each function makes a setting of one method. Its docstring says whose method it is and how it is tuned: over a grid that
-reaches from one end of what the method can do to the other, with about as many settings as Chimera's price gets. A swept
-comparison reads each method's whole frontier, so each is seen at its best.
+Each function makes a setting of one method. Its docstring says whose method it is and how it is tuned: over a grid
+that reaches from one end of what the method can do to the other, with about as many settings as Chimera's price gets. A
+swept comparison reads each method's whole frontier, so each is seen at its best.
 """
 
 import math
@@ -47,7 +47,7 @@ def marginal(background: Background, *, price: float = DEFAULT_PRICE) -> Setup:
 
 
 def round_robin(_: Background) -> Setup:
-    """vLLM spread blindly: models in turn, first come, first served. Nothing to tune."""
+    """Blind vLLM: models in turn, engines first come, first served. Nothing to tune."""
     return Setup(policy=RoundRobin())
 
 

@@ -6,14 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from chimera_bench.baselines import CATALOGUE
-from chimera_bench.contestants import Background, Setup, Source
-from chimera_bench.records import Cell, Prices, Record, record
-from chimera_bench.replay.foresight import Foresight
-from chimera_bench.replay.virtual import replay
-from chimera_bench.workload import Arrival, Task, arrivals, poisson, saturation_rate
+from chimera_bench.ground import Ground
+from chimera_bench.records import Cell, Record
 
 
 class WorkerLost(Exception):  # noqa: N818 - what happened
@@ -23,58 +19,23 @@ class WorkerLost(Exception):  # noqa: N818 - what happened
         super().__init__("a worker process of the comparison was ended from outside, perhaps for lack of memory")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
-    """A pool with all that its cells need.
-
-    Attributes:
-        background: The pool, and what may be known of it beforehand.
-        tasks: What may arrive, at least one.
-        known: What each source foresees of every task.
-        gaps: Seconds between requests of a trace, more than `workflows` of them; empty for a Poisson process.
-        workflows: How many arrive in each cell.
-    """
-
-    background: Background
-    tasks: Sequence[Task]
-    known: Mapping[Source, Foresight]
-    gaps: Sequence[float]
-    workflows: int
-
-    def play(self, cell: Cell) -> Record:
-        """Replay the cell's workload under its policy."""
-        setup = CATALOGUE[cell.policy].build(self.background, **cell.params)
-        results = replay(
-            self._arrivals(cell),
-            pool=self.background.pool,
-            scheduler=setup.scheduler,
-            predictions=self._foresight(setup),
-            scheduling=setup.queueing,
-            seed=cell.seed,
-        )
-        return record(cell, results, self._prices())
-
-    def _arrivals(self, cell: Cell) -> list[Arrival]:
-        pool = self.background.pool
-        rate = cell.load * pool.endpoints * saturation_rate(self.tasks, pool.coefficients)
-        if self.gaps:
-            return arrivals(self.tasks, self.gaps, count=self.workflows, rate=rate, seed=cell.seed)
-        return poisson(self.tasks, count=self.workflows, rate=rate, seed=cell.seed)
-
-    def _foresight(self, setup: Setup) -> Foresight:
-        lengths, confidence = self.known[setup.lengths], self.known[setup.confidence]
-        return lengths if lengths is confidence else lengths.with_confidence_of(confidence)
-
-    def _prices(self) -> Prices:
-        pool = self.background.pool
-        large = pool.models[-1]
-        return Prices(
-            parameters_b=pool.params_b,
-            large=large,
-            large_tokens={
-                task.task_id: sum(stage.output_tokens for stage in task.runs[large].stages) for task in self.tasks
-            },
-        )
+def cells(
+    grounds: Mapping[str, Ground],
+    policies: Iterable[str],
+    *,
+    loads: Sequence[float],
+    seeds: int,
+    swept: bool,
+) -> list[Cell]:
+    """Return every cell: by pool, load, policy, setting and seed, seeds counted from 0."""
+    return [
+        Cell(workload=ground.workload, pool=pool, policy=policy, params=params, load=load, seed=seed)
+        for pool, ground in grounds.items()
+        for load in loads
+        for policy in policies
+        for params in CATALOGUE[policy].settings(swept=swept)
+        for seed in range(seeds)
+    ]
 
 
 def compare(

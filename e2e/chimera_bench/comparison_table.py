@@ -11,8 +11,8 @@ from chimera_bench.records import Record
 from chimera_bench.report import Estimate
 
 CAPTION = (
-    "Engines are simulated; times are seconds. Scores are recorded outcomes. Cost is parameters times output tokens, over "
-    "those of always-large's runs. ± is half of a 95 % interval over seeds, paired where two policies are compared."
+    "Engines are simulated; times are seconds. Scores are recorded outcomes. Cost is parameters times output tokens, "
+    "over those of the large model's runs. ± is half of a 95 % interval over seeds; comparisons are paired by seed."
 )
 
 HEADINGS = (
@@ -28,18 +28,19 @@ HEADINGS = (
 )
 
 
-def settings_table(contest: Contest, *, blind: str) -> Table:
+def settings_table(contest: Contest, policies: Iterable[str], *, against: str) -> Table:
     """Return a table with a row for each policy, at the first of its settings.
 
     Args:
         contest: Of one pool and load.
-        blind: The policy that the last two columns hold each other one against; without it they are empty.
+        policies: To show, at least one, all of the contest.
+        against: The policy that the last two columns hold each other one against; if not played, they are empty.
     """
-    first = [contest.of(policy)[0] for policy in dict.fromkeys(setting.policy for setting in contest.settings)]
-    other = next((setting for setting in first if setting.policy == blind), None)
+    first = [contest.of(policy)[0] for policy in policies]
+    other = next(iter(contest.of(against)), None)
     result = _table(
         f"{contest.pool}, load {contest.load:g}: {_size(first[0])} of {contest.workload}",
-        f"{CAPTION} Models: {' / '.join(first[0].records[0].share)}. Last columns: against {blind}.",
+        f"{CAPTION} Models: {' / '.join(first[0].records[0].share)}. Last columns: against {against}.",
         HEADINGS,
     )
     for setting in first:

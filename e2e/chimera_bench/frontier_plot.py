@@ -52,7 +52,7 @@ def plot_frontiers(contests: Sequence[Contest], path: Path, *, references: Seque
 
 def _looks(contests: Sequence[Contest], references: Sequence[str], star: str) -> Mapping[str, dict[str, Any]]:
     """Return each policy's colour and marker, the same in every panel; past the last look markers are open."""
-    policies = list(dict.fromkeys(setting.policy for contest in contests for setting in contest.settings))
+    policies = dict.fromkeys(policy for contest in contests for policy in contest.policies)
     looks: dict[str, dict[str, Any]] = {}
     for number, policy in enumerate(policies):
         again, place = divmod(number, len(LOOKS))
@@ -68,7 +68,7 @@ def _looks(contests: Sequence[Contest], references: Sequence[str], star: str) ->
 
 
 def _panel(axes: Axes, contest: Contest, looks: Mapping[str, dict[str, Any]]) -> None:
-    for policy in dict.fromkeys(setting.policy for setting in contest.settings):
+    for policy in contest.policies:
         _line(axes, policy, _on_frontier(contest.of(policy)), looks[policy])
     axes.set_xscale("log")
     logarithmic(axes.xaxis)

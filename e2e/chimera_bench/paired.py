@@ -56,6 +56,11 @@ class Contest:
     load: float
     settings: tuple[Setting, ...]
 
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """What was played, in order."""
+        return tuple(dict.fromkeys(setting.policy for setting in self.settings))
+
     def of(self, policy: str) -> tuple[Setting, ...]:
         """Return the settings of a policy."""
         return tuple(setting for setting in self.settings if setting.policy == policy)

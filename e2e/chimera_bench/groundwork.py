@@ -5,12 +5,12 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 
-from chimera_bench.compare import Ground
 from chimera_bench.contestants import Background, Source
-from chimera_bench.recorded_tasks import PoolTasks, read_pool_tasks
-from chimera_bench.replay.foresight import averages, predicted, true
+from chimera_bench.ground import Ground
+from chimera_bench.recorded_tasks import read_pool_tasks
+from chimera_bench.replay.foresight import Foresight, averages, predicted, true
 from chimera_bench.serving import ServingPool, read_pools
-from chimera_bench.workload import saturation_rate
+from chimera_bench.workload import Task, saturation_rate
 from chimera_router.prediction.bundle import Bundle
 from chimera_training.data import DataError, read_arrivals
 
@@ -33,7 +33,7 @@ def chosen_pools(path: Path, names: Collection[str]) -> list[ServingPool]:
     return [pool for pool in pools if not names or pool.name in names]
 
 
-def read_grounds(
+def read_grounds(  # noqa: PLR0913 - all that grounds are made of, by name
     pools: Iterable[ServingPool],
     folder: Path,
     bundle: Bundle,
@@ -65,39 +65,35 @@ def read_grounds(
     grounds = {}
     for pool in pools:
         tasks = read_pool_tasks(pool, folder, held_out_share=share)
-        grounds[pool.name] = _ground(pool, tasks, bundle, gaps=gaps, workflows=workflows)
+        others = tasks.training or tasks.unseen
+        grounds[pool.name] = Ground(
+            workload=f"{pool.file}/{spacing}",
+            background=_background(pool, others),
+            tasks=tasks.unseen,
+            known=_known(bundle, tasks.unseen, others),
+            gaps=gaps,
+            workflows=workflows,
+        )
         on_pool()
     return grounds
 
 
-def workload_name(pool: ServingPool, spacing: str) -> str:
-    """Return what records call a workload: where its tasks come from and what spaces their arrivals."""
-    return f"{pool.file}/{spacing}"
-
-
-def _ground(pool: ServingPool, tasks: PoolTasks, bundle: Bundle, *, gaps: Sequence[float], workflows: int) -> Ground:
-    others = tasks.training or tasks.unseen
-    return Ground(
-        background=Background(
-            pool=pool,
-            success={model: fmean(task.runs[model].success for task in others) for model in pool.models},
-            capacity=_capacity(pool, tasks),
-        ),
-        tasks=tasks.unseen,
-        known={
-            Source.BUNDLE: predicted(bundle, tasks.unseen),
-            Source.AVERAGES: averages(tasks.unseen, training=others),
-            Source.TRUTH: true(tasks.unseen),
+def _background(pool: ServingPool, others: Sequence[Task]) -> Background:
+    return Background(
+        pool=pool,
+        success={model: fmean(task.runs[model].success for task in others) for model in pool.models},
+        capacity={
+            model: pool.endpoints * saturation_rate(others, {model: engine})
+            for model, engine in pool.coefficients.items()
         },
-        gaps=gaps,
-        workflows=workflows,
     )
 
 
-def _capacity(pool: ServingPool, tasks: PoolTasks) -> Mapping[str, float]:
-    others = tasks.training or tasks.unseen
+def _known(bundle: Bundle, tasks: Sequence[Task], others: Sequence[Task]) -> Mapping[Source, Foresight]:
     return {
-        model: pool.endpoints * saturation_rate(others, {model: engine}) for model, engine in pool.coefficients.items()
+        Source.BUNDLE: predicted(bundle, tasks),
+        Source.AVERAGES: averages(tasks, training=others),
+        Source.TRUTH: true(tasks),
     }
 
 
