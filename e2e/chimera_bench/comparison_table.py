@@ -10,7 +10,7 @@ from chimera_bench.paired import Contest, Setting, advantage, points, speedup
 from chimera_bench.records import Record
 from chimera_bench.report import Estimate
 
-CAPTION = (
+NOTE = (
     "Engines are simulated; times are seconds. Scores are recorded outcomes. Cost is parameters times output tokens, "
     "over those of the large model's runs. ± is half of a 95 % interval over seeds; comparisons are paired by seed."
 )
@@ -40,7 +40,7 @@ def settings_table(contest: Contest, policies: Iterable[str], *, against: str) -
     other = next(iter(contest.of(against)), None)
     result = _table(
         f"{contest.pool}, load {contest.load:g}: {_size(first[0])} of {contest.workload}",
-        f"{CAPTION} Models: {' / '.join(first[0].records[0].share)}. Last columns: against {against}.",
+        f"Models: {' / '.join(first[0].records[0].share)}. Last two columns: against {against}.",
         HEADINGS,
     )
     for setting in first:
@@ -60,7 +60,7 @@ def frontier_table(contest: Contest, ours: Sequence[Setting], others: Iterable[s
     """
     result = _table(
         f"{contest.pool}, load {contest.load:g}: the frontier of {ours[0].policy} against that of others",
-        "Mean over the scores, or latencies, that both give, interpolated between settings; in brackets the extremes.",
+        "Means over the scores, or latencies, that both frontiers give, interpolated between settings.",
         ("settings", "latency at\nequal score", "extremes", "at scores\n%", "points at\nequal latency"),
     )
     for policy in others:

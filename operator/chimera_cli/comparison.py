@@ -2,13 +2,14 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from chimera_cli.output import refuse, wide_console
 from chimera_cli.signals import ending_on_signals
@@ -95,13 +96,13 @@ def compare(  # noqa: PLR0913 - one parameter an option
     Time is virtual and engines are simulated, so no GPU is needed; scores are recorded outcomes, of tasks that the
     bundle was not trained on. Without options, the package's own data is played, in under a minute.
 
-    Examples:
+    For example:
 
-      chimera bench --pool mixed-agents-open --load 0.5 --load 0.85 --load 1.5 --seeds 10 --workflows 2000
+      chimera bench --pool mixed-agents-open --load 0.5 --load 1.5 --seeds 10
 
-      chimera bench --data my-data --pools my-pools.json --sweep --plot frontier.png
+      chimera bench --data DIR --pools FILE --sweep --plot frontier.png
 
-      chimera bench --policy chimera --policy slack --policy oracle --json > records.json
+      chimera bench --policy chimera --policy slack --json > records.json
     """
     if context.invoked_subcommand is not None:
         return
@@ -204,28 +205,35 @@ def _show(records: "Sequence[Record]", *, as_json: bool, plot_file: Path | None)
         lines = ",\n ".join(json.dumps(record.as_json()) for record in records)
         typer.echo(f"[{lines}]")
     else:
-        for contest in found:
-            _print(contest)
+        _print(found)
     if plot_file is not None:
         _draw(found, plot_file)
 
 
-def _print(contest: "Contest") -> None:
+def _print(found: "Sequence[Contest]") -> None:
+    from chimera_bench.comparison_table import NOTE  # noqa: PLC0415 - see _policies
+
+    console = wide_console()
+    for contest in found:
+        for table in _tables(contest):
+            console.print(table)
+    console.print(NOTE, highlight=False)
+
+
+def _tables(contest: "Contest") -> Iterator[Table]:
     from chimera_bench.baselines import names  # noqa: PLC0415 - see _policies
     from chimera_bench.comparison_table import frontier_table, settings_table  # noqa: PLC0415 - same
     from chimera_bench.contestants import Kind  # noqa: PLC0415 - same
 
-    console = wide_console()
     played = {kind: [name for name in names(kind) if contest.of(name)] for kind in Kind}
-    without_part = played.pop(Kind.ABLATION)
-    if rest := [name for group in played.values() for name in group]:
-        console.print(settings_table(contest, rest, against=BLIND))
-    if without_part:
+    others = [*played[Kind.BASELINE], *played[Kind.REFERENCE]]
+    if rest := [*played[Kind.CHIMERA], *others]:
+        yield settings_table(contest, rest, against=BLIND)
+    if ablations := played[Kind.ABLATION]:
         whole = [CHIMERA] if contest.of(CHIMERA) else []
-        console.print(settings_table(contest, [*whole, *without_part], against=CHIMERA))
-    if contest.of(SWEPT):
-        ours = [*contest.of(CHIMERA), *contest.of(SWEPT)]
-        console.print(frontier_table(contest, ours, [*played[Kind.BASELINE], *played[Kind.REFERENCE]]))
+        yield settings_table(contest, [*whole, *ablations], against=CHIMERA)
+    if contest.of(SWEPT) and others:
+        yield frontier_table(contest, [*contest.of(CHIMERA), *contest.of(SWEPT)], others)
 
 
 def _draw(found: "Sequence[Contest]", path: Path) -> None:
