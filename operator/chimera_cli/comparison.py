@@ -1,28 +1,23 @@
 """`chimera bench`: Chimera against every baseline on recorded workloads, in virtual time."""
 
-import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
-from chimera_cli.output import refuse, wide_console
+from chimera_cli.comparison_report import SWEPT, show
+from chimera_cli.output import refuse
 from chimera_cli.signals import ending_on_signals
 
 if TYPE_CHECKING:
     from chimera_bench.ground import Ground
-    from chimera_bench.paired import Contest
     from chimera_bench.records import Record
 
 FAILED = 1
-
-# Chimera as recommended, its rule at any price, and vLLM spread blindly.
-CHIMERA, SWEPT, BLIND = "chimera", "marginal", "round-robin"
 
 LOAD = 0.85  # engines are busy, and blind round robin still keeps up
 
@@ -112,7 +107,7 @@ def compare(  # noqa: PLR0913 - one parameter an option
         names = _policies(policy or [], swept=sweep, ablations=ablations)
         grounds = _grounds(data, pools, pool or [], bundle, spacing=arrivals, workflows=workflows, slots=max_num_seqs)
         records = _play(grounds, names, load or [LOAD], seeds, swept=sweep, workers=workers or os.cpu_count() or 1)
-        _show(records, as_json=as_json, plot_file=plot_file)
+        show(records, as_json=as_json, plot_file=plot_file)
     except ModuleNotFoundError as error:
         refuse(f"`chimera bench` needs the packages of the extras `local` and `train`: {error.name} is missing")
     except OSError as error:
@@ -195,51 +190,3 @@ def _play(  # noqa: PLR0913 - what the options say of the comparison
 def _progress() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     return Progress(*columns, console=Console(stderr=True), transient=True)
-
-
-def _show(records: "Sequence[Record]", *, as_json: bool, plot_file: Path | None) -> None:
-    from chimera_bench.paired import contests  # noqa: PLC0415 - see _policies
-
-    found = contests(records)
-    if as_json:
-        lines = ",\n ".join(json.dumps(record.as_json()) for record in records)
-        typer.echo(f"[{lines}]")
-    else:
-        _print(found)
-    if plot_file is not None:
-        _draw(found, plot_file)
-
-
-def _print(found: "Sequence[Contest]") -> None:
-    from chimera_bench.comparison_table import NOTE  # noqa: PLC0415 - see _policies
-
-    console = wide_console()
-    for contest in found:
-        for table in _tables(contest):
-            console.print(table)
-    console.print(NOTE, highlight=False)
-
-
-def _tables(contest: "Contest") -> Iterator[Table]:
-    from chimera_bench.baselines import names  # noqa: PLC0415 - see _policies
-    from chimera_bench.comparison_table import frontier_table, settings_table  # noqa: PLC0415 - same
-    from chimera_bench.contestants import Kind  # noqa: PLC0415 - same
-
-    played = {kind: [name for name in names(kind) if contest.of(name)] for kind in Kind}
-    others = [*played[Kind.BASELINE], *played[Kind.REFERENCE]]
-    if rest := [*played[Kind.CHIMERA], *others]:
-        yield settings_table(contest, rest, against=BLIND)
-    if ablations := played[Kind.ABLATION]:
-        whole = [CHIMERA] if contest.of(CHIMERA) else []
-        yield settings_table(contest, [*whole, *ablations], against=CHIMERA)
-    if contest.of(SWEPT) and others:
-        yield frontier_table(contest, [*contest.of(CHIMERA), *contest.of(SWEPT)], others)
-
-
-def _draw(found: "Sequence[Contest]", path: Path) -> None:
-    from chimera_bench.baselines import names  # noqa: PLC0415 - see _policies
-    from chimera_bench.contestants import Kind  # noqa: PLC0415 - same
-    from chimera_bench.frontier_plot import plot_frontiers  # noqa: PLC0415 - same
-
-    plot_frontiers(found, path, references=names(Kind.REFERENCE), star=CHIMERA)
-    typer.echo(f"Drawn: {path}", err=True)
