@@ -1,11 +1,11 @@
 """The tasks of a serving pool: what all of its models were recorded on, on either side of a bundle's split."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from chimera_bench.serving import ServingPool
-from chimera_bench.workload import Task
+from chimera_bench.workload import Task, saturation_rate
 from chimera_training.data import DataError, PromptOutcome, Stage, Workflow, read_prompt_outcomes, read_workflows
 from chimera_training.split import held_out
 
@@ -44,6 +44,11 @@ def read_pool_tasks(pool: ServingPool, folder: Path, *, held_out_share: float) -
         unseen=tuple(task for task in tasks if task.task_id in unseen),
         training=tuple(task for task in tasks if task.task_id not in unseen),
     )
+
+
+def arrival_rate(pool: ServingPool, tasks: Sequence[Task], *, load: float) -> float:
+    """Return the workflows a second that are this load: 1.0 saturates the slowest engine under blind round robin."""
+    return load * pool.endpoints * saturation_rate(tasks, pool.coefficients)
 
 
 def _runs(pool: ServingPool, folder: Path) -> list[Workflow]:

@@ -36,6 +36,7 @@ class ServingPool:
         task_sets: Where the tasks come from.
         file: Which file of recorded data holds them.
         endpoints: Engines of each model, all alike.
+        prefix_caching: Whether engines keep a workflow's tokens for its next stage, as vLLM does unless told otherwise.
     """
 
     name: str
@@ -45,6 +46,7 @@ class ServingPool:
     task_sets: tuple[str, ...]
     file: RecordedIn
     endpoints: int = 1
+    prefix_caching: bool = True
 
     def with_slots(self, slots: int) -> "ServingPool":
         """Return the pool with engines that run at most `slots` sequences at once."""

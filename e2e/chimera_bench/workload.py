@@ -102,6 +102,16 @@ def saturation_rate(tasks: Sequence[Task], coefficients: Mapping[str, Coefficien
     return len(coefficients) / slowest
 
 
+def summed_capacity(tasks: Sequence[Task], coefficients: Mapping[str, Coefficients]) -> float:
+    """Return the workflows a second that all engines together would serve, each busy with all its might.
+
+    Args:
+        tasks: What arrives, at least one task.
+        coefficients: Of each model's one engine, by the model's name in the pool.
+    """
+    return sum(1.0 / _seconds_each([task.runs[model] for task in tasks], each) for model, each in coefficients.items())
+
+
 def _seconds_each(runs: Sequence[Workflow], engine: Coefficients) -> float:
     output = fmean(sum(stage.output_tokens for stage in run.stages) for run in runs)
     prompt = fmean(sum(stage.prompt_tokens for stage in run.stages) for run in runs)

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
-from pools import busy, prediction, queue
+from pools import busy, demanded, prediction, queue
 
-from chimera_router.scheduling.latency import Demand, delay, estimate
+from chimera_router.scheduling.latency import delay, estimate
 from chimera_router.scheduling.load import Load
 from chimera_router.scheduling.orders import Attained, RemainingFirst, StageFirst
 from chimera_router.scheduling.policies import (
@@ -86,7 +86,7 @@ PARTIAL = (Static, Random, Threshold)  # policies that may take none of the mode
 
 
 def with_one_more(load: Load, *, tokens: float) -> Load:
-    entries = [(place[0], each) for place, each in zip(load.queue.places, load.queue.tokens, strict=True)]
+    entries = zip(load.queue.ranks, load.queue.tokens, strict=True)
     return Load(
         requests=load.requests + 1,
         tokens=load.tokens + tokens,
@@ -224,12 +224,12 @@ def test_more_load_is_never_faster(
     """One more request in the queue, no smaller than the mean, never lowers an engine's estimated latency."""
     roomy = replace(engine, kv_tokens=10**9)
     place = Endpoint(name="e", address="10.0.0.1:80", model="a")
-    demand = Demand(prompt_tokens=100, cached_share=0.0, rank=rank, prediction=prediction)
+    demand = demanded(roomy, prompt=100, rank=rank, prediction=prediction)
     mean = load.tokens / load.requests if load.requests else prediction.stage_tokens
     heavier = with_one_more(load, tokens=mean + more)
 
-    before = estimate(EndpointState(endpoint=place, load=load), roomy, demand)
-    after = estimate(EndpointState(endpoint=place, load=heavier), roomy, demand)
+    before = estimate(EndpointState(endpoint=place, load=load), demand)
+    after = estimate(EndpointState(endpoint=place, load=heavier), demand)
 
     assert after >= before - 1e-9 * before
 
@@ -240,9 +240,9 @@ def test_delay_to_others_is_never_negative(
 ) -> None:
     """A request takes time from others or nothing."""
     place = Endpoint(name="e", address="10.0.0.1:80", model="a")
-    demand = Demand(prompt_tokens=100, cached_share=0.0, rank=rank, prediction=prediction)
+    demand = demanded(engine, prompt=100, rank=rank, prediction=prediction)
 
-    assert delay(EndpointState(endpoint=place, load=load), engine, demand) >= 0.0
+    assert delay(EndpointState(endpoint=place, load=load), demand) >= 0.0
 
 
 @given(tokens, tokens, st.floats(0, 1e6), st.floats(0.1, 100), st.sampled_from([RemainingFirst, StageFirst]))

@@ -1,10 +1,13 @@
 """Small pools, predictions and requests for tests."""
 
 from collections.abc import Iterable
+from operator import itemgetter
 
+from chimera_router.scheduling.latency import Demand
 from chimera_router.scheduling.load import IDLE, Load, Queue
 from chimera_router.scheduling.types import (
     Coefficients,
+    Decision,
     Endpoint,
     EndpointState,
     EngineMetrics,
@@ -13,6 +16,7 @@ from chimera_router.scheduling.types import (
     PoolSnapshot,
     Predictions,
     PredictionSource,
+    Reason,
     SchedulingRequest,
 )
 
@@ -59,8 +63,8 @@ def request(**changes: object) -> SchedulingRequest:
 
 def queue(entries: Iterable[tuple[int, float]]) -> Queue:
     """Return a queue of (rank, tokens)."""
-    ordered = sorted(((rank, number), tokens) for number, (rank, tokens) in enumerate(entries))
-    return Queue(tuple(place for place, _ in ordered), tuple(tokens for _, tokens in ordered))
+    ordered = sorted(entries, key=itemgetter(0))
+    return Queue(tuple(rank for rank, _ in ordered), tuple(tokens for _, tokens in ordered))
 
 
 def busy(count: int, *, tokens: float = 100.0, context: int = 10, queued: Iterable[tuple[int, float]] = ()) -> Load:
@@ -71,4 +75,37 @@ def busy(count: int, *, tokens: float = 100.0, context: int = 10, queued: Iterab
         tokens=count * tokens + sum(each for _, each in waiting),
         context=context * (count + len(waiting)),
         queue=queue(waiting),
+    )
+
+
+def demanded(
+    engine: Coefficients,
+    *,
+    prediction: ModelPrediction,
+    prompt: int = 0,
+    cached: float = 0.0,
+    rank: int | None = None,
+) -> Demand:
+    return Demand(
+        coefficients=engine,
+        prefill=engine.prefill_per_token * prompt * (1.0 - cached),
+        tokens=prediction.stage_tokens,
+        remaining=prediction.remaining_tokens,
+        spare_context=engine.kv_tokens - prompt - prediction.stage_tokens,
+        rank=rank,
+    )
+
+
+def decision(place: Endpoint, *, tokens: float = 100.0, rank: int | None = None, cached: int = 0) -> Decision:
+    return Decision(
+        model=place.model,
+        endpoint=place,
+        priority=rank,
+        policy="slack",
+        reason=Reason.POLICY,
+        prediction=prediction(tokens=tokens),
+        latency=1.0,
+        source=PredictionSource.BUNDLE,
+        verdicts=(),
+        cached_tokens=cached,
     )

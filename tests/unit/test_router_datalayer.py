@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
-from pools import FAST, endpoint, model
+from pools import FAST, decision, endpoint, model
 
 from chimera_router.datalayer import discovery, engines
 from chimera_router.datalayer.datastore import Datastore
@@ -120,6 +120,35 @@ def test_endpoint_is_ready_once_it_has_answered() -> None:
     store.failed(HOME.address)
 
     assert (before, between, ready()) == (False, True, False)
+
+
+def test_own_requests_are_counted_when_the_engine_is_asked() -> None:
+    """Metrics keep how many of the requests they show were this picker's own at that moment."""
+    ledger = Ledger()
+    store = Datastore(ledger)
+    store.replace([HOME])
+    tickets = [ledger.open(decision(HOME), prompt_tokens=10) for _ in range(3)]
+
+    store.answered(HOME.address, EngineMetrics(running=5, waiting=0, kv_usage=0.1))
+    ledger.close(tickets[0])
+
+    (found,) = store.snapshot({"a": model("a", FAST)}).endpoints
+    assert found.metrics is not None
+    assert (found.metrics.own, found.load.requests) == (3, 2)
+
+
+def test_snapshot_makes_only_what_has_changed() -> None:
+    """An endpoint that nothing has happened to is the same value in the next snapshot."""
+    ledger = Ledger()
+    store = Datastore(ledger)
+    store.replace([HOME, endpoint("a-1", "a", 8001)])
+    models = {"a": model("a", FAST)}
+    before = store.snapshot(models).endpoints
+
+    ledger.open(decision(HOME), prompt_tokens=10)
+
+    after = store.snapshot(models).endpoints
+    assert [new is old for new, old in zip(after, before, strict=True)] == [False, True]
 
 
 def test_new_list_keeps_what_is_known_of_those_that_stay() -> None:

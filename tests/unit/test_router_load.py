@@ -13,15 +13,15 @@ from pools import queue
 )
 def test_queue_counts_those_of_a_lower_rank(rank: int | None, expected: tuple[int, float]) -> None:
     """A newcomer stands behind every rank up to its own, by requests and tokens."""
-    assert queue([(30, 40.0), (10, 10.0), (20, 20.0)]).ahead(rank, waiting=3) == expected
+    assert queue([(30, 40.0), (10, 10.0), (20, 20.0)]).ahead(rank, 3) == expected
 
 
 @pytest.mark.parametrize(("waiting", "expected"), [(0, (0, 0.0)), (1, (1, 40.0)), (2, (2, 60.0)), (9, (3, 70.0))])
 def test_queue_takes_the_lowest_ranks_to_be_admitted(waiting: int, expected: tuple[int, float]) -> None:
     """Of those that have generated nothing only the last so many stand in the queue."""
-    assert queue([(30, 40.0), (10, 10.0), (20, 20.0)]).ahead(None, waiting=waiting) == expected
+    assert queue([(30, 40.0), (10, 10.0), (20, 20.0)]).ahead(None, waiting) == expected
 
 
 def test_queue_of_nobody_is_empty() -> None:
     """Nobody stands before a newcomer to an empty queue."""
-    assert queue([]).ahead(None, waiting=5) == (0, 0.0)
+    assert queue([]).ahead(None, 5) == (0, 0.0)

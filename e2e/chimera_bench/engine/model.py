@@ -32,15 +32,27 @@ class Engine:
     loses its KV space, so the steps between two changes are taken as one stretch: the cost of a simulation is that of
     its requests, not of their tokens.
 
+    Args:
+        coefficients: Of its steps.
+        scheduling: Order of its queue.
+        prefix_caching: Whether a conversation's tokens stay for its next request, as vLLM does unless told otherwise.
+
     Raises:
         ValueError: A step would take no time.
     """
 
-    def __init__(self, coefficients: Coefficients, *, scheduling: SchedulingPolicy = SchedulingPolicy.FCFS) -> None:
+    def __init__(
+        self,
+        coefficients: Coefficients,
+        *,
+        scheduling: SchedulingPolicy = SchedulingPolicy.FCFS,
+        prefix_caching: bool = True,
+    ) -> None:
         if coefficients.step(1) <= 0:
             raise ValueError("A step must take time")
         self._coefficients = coefficients
         self._scheduling = scheduling
+        self._prefix_caching = prefix_caching
         self._waiting: list[Sequence] = []
         self._running: dict[str, Sequence] = {}
         self._prefilling: list[Sequence] = []
@@ -180,7 +192,9 @@ class Engine:
                 self._record(EventKind.FIRST_TOKEN, sequence, stretch.ends_at)
         self._prefilling.clear()
         for sequence in self._ending.pop(self._steps, ()):
-            self._cache.put(sequence.request.conversation, self._release(sequence))
+            tokens = self._release(sequence)
+            if self._prefix_caching:
+                self._cache.put(sequence.request.conversation, tokens)
             self._record(EventKind.FINISHED, sequence, stretch.ends_at)
 
     def _make_room(self, now: float) -> bool:

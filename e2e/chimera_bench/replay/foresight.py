@@ -8,6 +8,7 @@ theirs.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from math import ceil
 from operator import itemgetter
 from statistics import fmean, median
 
@@ -129,7 +130,7 @@ def _typical(confidence: float, stages: Sequence[Stage]) -> ModelPrediction:
         confidence,
         median(stage.output_tokens for stage in stages),
         median(remaining),
-        remaining[int(0.9 * (len(remaining) - 1))],
+        remaining[ceil(0.9 * (len(remaining) - 1))],
     )
 
 

@@ -38,6 +38,9 @@ from chimera_training.data import Stage, Workflow
 RETRIES = 7
 PAUSE = 1.0
 
+# Seconds between two looks at the streams of an engine: a handful of tokens each, of the hundreds that are foreseen.
+STREAM_INTERVAL = 0.05
+
 
 def replay(  # noqa: PLR0913 - all that a replay depends on, by name
     arrivals: Sequence[Arrival],
@@ -144,13 +147,17 @@ class _Replay:
             for number in range(pool.endpoints)
         ]
         self._engines = {
-            each.address: Engine(pool.coefficients[each.model], scheduling=scheduling) for each in endpoints
+            each.address: Engine(
+                pool.coefficients[each.model], scheduling=scheduling, prefix_caching=pool.prefix_caching
+            )
+            for each in endpoints
         }
         self._time = VirtualTime(self._engines, self._observe)
         self._ledger = Ledger()
         self._datastore = Datastore(self._ledger)
         self._datastore.replace(endpoints)
         self._sent: dict[str, _Sent] = {}
+        self._looked_at = dict.fromkeys(self._engines, -STREAM_INTERVAL)
         self._open = 0
 
     def play(
@@ -191,9 +198,11 @@ class _Replay:
 
     def _progress(self, now: float) -> None:
         """Tell the ledger what streams have brought by now; the live picker is told with every chunk."""
-        for engine in self._engines.values():
-            for request_id, generated in engine.progress(now):
-                self._ledger.progress(self._sent[request_id].ticket, generated=generated)
+        for address, engine in self._engines.items():
+            if now - self._looked_at[address] >= STREAM_INTERVAL:
+                self._looked_at[address] = now
+                for request_id, generated in engine.progress(now):
+                    self._ledger.progress(self._sent[request_id].ticket, generated=generated)
 
     def _refused(self, run: _Run) -> None:
         if run.retries == RETRIES:

@@ -1,7 +1,7 @@
 """Hold what is known of every endpoint and publish it as one immutable snapshot."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chimera_router.scheduling.ledger import Ledger
 from chimera_router.scheduling.load import Load
@@ -44,10 +44,14 @@ class Datastore:
         self._known = {endpoint.address: self._kept(endpoint) or _Known(endpoint) for endpoint in endpoints}
 
     def answered(self, address: str, metrics: EngineMetrics | None) -> None:
-        """Record a scrape that reached the engine; None where its numbers are not to be believed."""
+        """Record a scrape that reached the engine; None where its numbers are not to be believed.
+
+        What this picker has there is counted now: later the numbers are old, and its own would pass for foreign.
+        """
         known = self._known.get(address)
         if known is not None:
-            known.ready, known.metrics = True, metrics
+            own = self._ledger.of(address).requests
+            known.ready, known.metrics = True, metrics and replace(metrics, own=own)
 
     def failed(self, address: str) -> bool:
         """Record that the engine could not be reached: it gets nothing until it answers. Return whether that is new."""

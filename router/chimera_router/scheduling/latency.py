@@ -6,109 +6,102 @@ the pace of a batch that this request joins. One formula for every engine, with 
 
 from dataclasses import dataclass
 
-from chimera_router.scheduling.types import Coefficients, EndpointState, ModelPrediction
+from chimera_router.scheduling.types import Coefficients, EndpointState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """What a request asks of an engine.
+    """What a request asks of one model's engines, worked out once for all of them.
 
     Attributes:
-        prompt_tokens: Tokens of the whole prompt.
-        cached_share: Share of them that the endpoint has in its prefix cache, 0 to 1.
+        coefficients: Of the engines.
+        prefill: Seconds for the part of the prompt that no cache holds.
+        tokens: Output tokens of this request alone.
+        remaining: Output tokens of this and all later requests of the workflow.
+        spare_context: KV tokens that may be held by others for this request to find room.
         rank: The number that would be sent to the engine's queue; None where it serves in order of arrival.
-        prediction: Tokens that the model would generate.
     """
 
-    prompt_tokens: int
-    cached_share: float
+    coefficients: Coefficients
+    prefill: float
+    tokens: float
+    remaining: float
+    spare_context: float
     rank: int | None
-    prediction: ModelPrediction
 
 
 def occupancy(state: EndpointState) -> int:
-    """Return the requests on the endpoint: this picker's own, and what its metrics show beyond them.
-
-    Those beyond are foreign: direct clients' and other picker replicas'.
-    """
-    own, metrics = state.load.requests, state.metrics
+    """Return the requests on the endpoint: this picker's own, and the foreign ones that its metrics show."""
+    metrics = state.metrics
     if metrics is None:
-        return own
-    return max(own, metrics.running + metrics.waiting)
+        return state.load.requests
+    foreign = metrics.running + metrics.waiting - metrics.own
+    if foreign > 0:
+        return state.load.requests + foreign
+    return state.load.requests
 
 
-def estimate(state: EndpointState, coefficients: Coefficients, demand: Demand) -> float:
+def estimate(state: EndpointState, demand: Demand) -> float:
     """Return the seconds until the workflow's last token, were this request sent to the endpoint now."""
-    there = occupancy(state)
-    wait, batch = 0.0, there + 1
-    if not _has_room(state, coefficients, demand, there):
-        slots = _slots(state, coefficients, there)
-        wait, batch = _wait(state, coefficients, demand, slots=slots), min(batch, slots)
-    decode = demand.prediction.remaining_tokens * coefficients.step(batch)
-    return wait + _prefill(coefficients, demand) + decode
+    coefficients, there = demand.coefficients, occupancy(state)
+    if _has_room(state, demand, there):
+        return demand.prefill + demand.remaining * _step(state, coefficients, there + 1)
+    batch, _, tokens = _line(state, demand, there)
+    step = _step(state, coefficients, batch)
+    return tokens * step / batch + demand.prefill + demand.remaining * step
 
 
-def delay(state: EndpointState, coefficients: Coefficients, demand: Demand) -> float:
+def delay(state: EndpointState, demand: Demand) -> float:
     """Return the seconds that all other requests on the endpoint together would lose to this one.
 
     Every step of its workflow is longer by `b2` for each request that runs beside it, its prefill stalls them, and
     those that stand behind it in the queue wait for the tokens that it takes of the engine's rate.
     """
-    there = occupancy(state)
-    remaining = demand.prediction.remaining_tokens
-    slots = coefficients.max_num_seqs
-    behind = 0.0
-    if not _has_room(state, coefficients, demand, there):
-        slots = _slots(state, coefficients, there)
-        behind = _queued(there, slots) - _ahead(state, demand, slots=slots)[0]
-    each = remaining * coefficients.per_sequence + _prefill(coefficients, demand)
-    return min(there, slots) * each + behind * remaining * coefficients.step(slots) / slots
+    coefficients, there = demand.coefficients, occupancy(state)
+    each = demand.remaining * coefficients.per_sequence + demand.prefill
+    if _has_room(state, demand, there):
+        return there * each
+    batch, behind, _ = _line(state, demand, there)
+    return min(there, batch) * each + behind * demand.remaining * _step(state, coefficients, batch) / batch
 
 
-def _prefill(coefficients: Coefficients, demand: Demand) -> float:
-    return coefficients.prefill_per_token * demand.prompt_tokens * (1.0 - demand.cached_share)
+def _step(state: EndpointState, coefficients: Coefficients, batch: int) -> float:
+    """Return the seconds of a step, with what others' prompts stall it on average."""
+    stall = coefficients.prefill_per_token * state.load.prefill
+    return coefficients.base_step + coefficients.per_sequence * batch + stall
 
 
-def _has_room(state: EndpointState, coefficients: Coefficients, demand: Demand, there: int) -> bool:
-    if there >= coefficients.max_num_seqs:
+def _has_room(state: EndpointState, demand: Demand, there: int) -> bool:
+    coefficients, metrics = demand.coefficients, state.metrics
+    if there >= coefficients.max_num_seqs or state.load.context > demand.spare_context:
         return False
-    room = coefficients.kv_tokens - demand.prompt_tokens - demand.prediction.stage_tokens
-    if state.load.context > room:
-        return False
-    return state.metrics is None or state.metrics.kv_usage * coefficients.kv_tokens <= room
+    return metrics is None or metrics.kv_usage * coefficients.kv_tokens <= demand.spare_context
 
 
-def _slots(state: EndpointState, coefficients: Coefficients, there: int) -> int:
-    """Return the requests that run at once in an engine without room: its limit, or as many as its KV cache holds."""
-    load, metrics = state.load, state.metrics
-    if metrics is not None and metrics.waiting:
-        fit = metrics.running
-    elif load.context > coefficients.kv_tokens:
-        fit = coefficients.kv_tokens * load.requests // load.context
-    else:
-        fit = there
-    return max(1, min(fit, coefficients.max_num_seqs))
+def _line(state: EndpointState, demand: Demand, there: int) -> tuple[int, int, float]:
+    """Return the batch of an engine without room, those who would wait behind this request, the tokens before it.
 
-
-def _wait(state: EndpointState, coefficients: Coefficients, demand: Demand, *, slots: int) -> float:
-    """Return the seconds in the queue: the tokens that stand before and the next slot's, at the engine's rate."""
-    _, tokens = _ahead(state, demand, slots=slots)
-    return (tokens + _mean_tokens(state, demand)) * coefficients.step(slots) / slots
-
-
-def _ahead(state: EndpointState, demand: Demand, *, slots: int) -> tuple[float, float]:
-    """Return the requests that wait before this one and their tokens; foreign ones are like the mean of our own."""
-    queued, queue = _queued(occupancy(state), slots), state.load.queue
-    own = min(queued, len(queue.places))
-    requests, tokens = queue.ahead(demand.rank, waiting=own)
-    foreign = queued - own
-    return requests + foreign, tokens + foreign * _mean_tokens(state, demand)
-
-
-def _queued(there: int, slots: int) -> int:
-    return max(0, there - slots)
-
-
-def _mean_tokens(state: EndpointState, demand: Demand) -> float:
+    Before it stand the queued requests of lower rank, and of the running ones the one that leaves its slot next.
+    Foreign requests stand before it, their rank being unknown, and are taken to be like the mean of our own.
+    """
     load = state.load
-    return load.tokens / load.requests if load.requests else demand.prediction.stage_tokens
+    batch = _batch(state, demand.coefficients, there)
+    queued = there - batch if there > batch else 0
+    ahead, tokens = load.queue.ahead(demand.rank, queued)
+    mean = load.tokens / load.requests if load.requests else demand.tokens
+    foreign = queued - len(load.queue.ranks)
+    if foreign > 0:
+        return batch, queued - ahead - foreign, tokens + (foreign + 1) * mean
+    return batch, queued - ahead, tokens + mean
+
+
+def _batch(state: EndpointState, coefficients: Coefficients, there: int) -> int:
+    """Return the requests that run at once in an engine without room: its limit, or as many as its KV cache holds."""
+    load, metrics, limit = state.load, state.metrics, coefficients.max_num_seqs
+    if metrics is not None and metrics.waiting:
+        there = metrics.running
+    elif load.context > coefficients.kv_tokens:
+        there = coefficients.kv_tokens * load.requests // load.context
+    if there >= limit:
+        return limit
+    return there or 1

@@ -3,10 +3,10 @@
 Every count is kept as a sum that a change updates, so that a decision reads it without looking at single requests.
 """
 
-from bisect import bisect_left, insort
-from dataclasses import dataclass, field
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
 
-from chimera_router.scheduling.load import IDLE, Load, Place, Queue
+from chimera_router.scheduling.load import IDLE, Load, Queue
 from chimera_router.scheduling.types import Decision
 
 
@@ -20,63 +20,105 @@ class Ticket:
 
 @dataclass(slots=True)
 class _Entry:
-    place: Place
+    rank: int
     predicted: float
     prompt: int
+    uncached: int
     generated: int = 0
+
+    def prefill(self) -> float:
+        return self.uncached / max(1.0, self.predicted)
 
     def left(self) -> float:
         return max(1.0, self.predicted - self.generated)  # one that outran its prediction still has a token to go
 
 
-@dataclass(slots=True)
+class _Awaited:
+    """Requests that have generated nothing, by rank and then by number: three lists in step."""
+
+    __slots__ = ("_numbers", "_ranks", "_tokens")
+
+    def __init__(self) -> None:
+        self._ranks: list[int] = []
+        self._numbers: list[int] = []
+        self._tokens: list[float] = []
+
+    def add(self, number: int, entry: _Entry) -> None:
+        index = bisect_right(self._ranks, entry.rank)  # numbers only grow
+        self._ranks.insert(index, entry.rank)
+        self._numbers.insert(index, number)
+        self._tokens.insert(index, entry.left())
+
+    def remove(self, number: int, entry: _Entry) -> None:
+        start, end = bisect_left(self._ranks, entry.rank), bisect_right(self._ranks, entry.rank)
+        index = bisect_left(self._numbers, number, start, end)
+        del self._ranks[index], self._numbers[index], self._tokens[index]
+
+    def queue(self) -> Queue:
+        return Queue(tuple(self._ranks), tuple(self._tokens))
+
+
 class _Account:
     """One endpoint's entries and their sums; `load` is their image, made when somebody looks after a change."""
 
-    entries: dict[int, _Entry] = field(default_factory=dict)
-    tokens: float = 0.0
-    context: int = 0
-    places: list[Place] = field(default_factory=list)
-    awaited: list[float] = field(default_factory=list)
-    _load: Load | None = None
-    _queue: Queue | None = None
+    __slots__ = ("_awaited", "_context", "_entries", "_load", "_prefill", "_queue", "_tokens")
+
+    def __init__(self) -> None:
+        self._entries: dict[int, _Entry] = {}
+        self._awaited = _Awaited()
+        self._tokens = 0.0
+        self._context = 0
+        self._prefill = 0.0
+        self._load: Load | None = None
+        self._queue: Queue | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._entries)
 
     def load(self) -> Load:
         if self._load is None:
-            if self._queue is None:
-                self._queue = Queue(tuple(self.places), tuple(self.awaited))
-            self._load = Load(requests=len(self.entries), tokens=self.tokens, context=self.context, queue=self._queue)
+            self._queue = queue = self._queue or self._awaited.queue()
+            self._load = Load(
+                requests=len(self._entries),
+                tokens=self._tokens,
+                context=self._context,
+                prefill=self._prefill,
+                queue=queue,
+            )
         return self._load
 
     def add(self, number: int, entry: _Entry) -> None:
-        self.entries[number] = entry
-        self._shift(entry.left(), entry.prompt)
-        insort(self.places, entry.place)
-        self.awaited.insert(bisect_left(self.places, entry.place), entry.left())
-        self._queue = None
+        self._entries[number] = entry
+        self._awaited.add(number, entry)
+        self._prefill += entry.prefill()
+        self._changed(entry.left(), entry.prompt, queue=True)
 
-    def progress(self, entry: _Entry, generated: int) -> None:
-        if generated and not entry.generated:
-            self._admitted(entry)
-        before = entry.left()
-        gained, entry.generated = generated - entry.generated, generated
-        self._shift(entry.left() - before, gained)
+    def progress(self, number: int, generated: int) -> None:
+        entry = self._entries.get(number)
+        if entry is None or generated == entry.generated:
+            return
+        begins = not entry.generated
+        if begins:
+            self._awaited.remove(number, entry)
+        before, gained = entry.left(), generated - entry.generated
+        entry.generated = generated
+        self._changed(entry.left() - before, gained, queue=begins)
 
     def remove(self, number: int) -> None:
-        entry = self.entries.pop(number)
+        entry = self._entries.pop(number, None)
+        if entry is None:
+            return
         if not entry.generated:
-            self._admitted(entry)
-        self._shift(-entry.left(), -entry.prompt - entry.generated)
+            self._awaited.remove(number, entry)
+        self._prefill -= entry.prefill()
+        self._changed(-entry.left(), -entry.prompt - entry.generated, queue=not entry.generated)
 
-    def _admitted(self, entry: _Entry) -> None:
-        index = bisect_left(self.places, entry.place)
-        del self.places[index], self.awaited[index]
-        self._queue = None
-
-    def _shift(self, tokens: float, context: int) -> None:
-        self.tokens += tokens
-        self.context += context
+    def _changed(self, tokens: float, context: int, *, queue: bool) -> None:
+        self._tokens += tokens
+        self._context += context
         self._load = None
+        if queue:
+            self._queue = None
 
 
 class Ledger:
@@ -90,24 +132,29 @@ class Ledger:
         """Add a request that is about to be sent; its predicted tokens of this stage weigh on the endpoint."""
         self._opened += 1
         ticket = Ticket(self._opened, decision.endpoint.address)
-        place = (decision.priority or 0, ticket.number)
         account = self._accounts.setdefault(ticket.address, _Account())
-        account.add(ticket.number, _Entry(place, decision.prediction.stage_tokens, prompt_tokens))
+        entry = _Entry(
+            rank=decision.priority or 0,
+            predicted=decision.prediction.stage_tokens,
+            prompt=prompt_tokens,
+            uncached=max(0, prompt_tokens - decision.cached_tokens),
+        )
+        account.add(ticket.number, entry)
         return ticket
 
     def progress(self, ticket: Ticket, *, generated: int) -> None:
         """Say how many output tokens have come in all; the backlog decays by them."""
         account = self._accounts.get(ticket.address)
-        if account is not None and ticket.number in account.entries:
-            account.progress(account.entries[ticket.number], generated)
+        if account is not None:
+            account.progress(ticket.number, generated)
 
     def close(self, ticket: Ticket) -> None:
         """Release a request, whatever became of it. Releasing twice changes nothing."""
         account = self._accounts.get(ticket.address)
-        if account is None or ticket.number not in account.entries:
+        if account is None:
             return
         account.remove(ticket.number)
-        if not account.entries:
+        if not account:
             del self._accounts[ticket.address]  # and with it whatever rounding has left in the sums
 
     def of(self, address: str) -> Load:

@@ -1,13 +1,9 @@
 """What one picker has in flight on one endpoint, added up: the sums that an estimate needs."""
 
-import math
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
-
-Place = tuple[int, int]
-"""Where a request stands in an engine's queue: its rank, then the order in which it came."""
 
 
 @dataclass(frozen=True)  # without slots: it keeps the sums it was once asked for
@@ -15,14 +11,14 @@ class Queue:
     """Requests that have generated nothing yet, in the order in which their engine admits them.
 
     Attributes:
-        places: Sorted.
+        ranks: Sorted; of equal ones that which came first is first.
         tokens: Output tokens expected of each.
     """
 
-    places: tuple[Place, ...] = ()
+    ranks: tuple[int, ...] = ()
     tokens: tuple[float, ...] = ()
 
-    def ahead(self, rank: int | None, *, waiting: int) -> tuple[int, float]:
+    def ahead(self, rank: int | None, waiting: int) -> tuple[int, float]:
         """Return how many of the last `waiting` stand before a newcomer, and their tokens.
 
         Those before them in the queue are taken to be admitted already: an engine admits the lowest rank first.
@@ -31,8 +27,9 @@ class Queue:
             rank: Of the newcomer; None where the engine serves in order of arrival.
             waiting: Requests here that have no slot.
         """
-        first = max(0, len(self.places) - waiting)
-        last = len(self.places) if rank is None else bisect_right(self.places, (rank, math.inf))
+        everybody = len(self.ranks)
+        first = everybody - waiting if everybody > waiting else 0
+        last = everybody if rank is None else bisect_right(self.ranks, rank)
         if last <= first:
             return 0, 0.0
         return last - first, self._sums[last] - self._sums[first]
@@ -50,12 +47,15 @@ class Load:
         requests: How many.
         tokens: Output tokens still expected of them, in this stage of their workflows.
         context: Tokens they hold in the KV cache, prompt and output so far.
+        prefill: Uncached prompt tokens for each output token, summed over them: what a step prefills on average, since
+            each of them brings its prompt once in as many steps as it has tokens.
         queue: Those among them that have generated nothing yet.
     """
 
     requests: int = 0
     tokens: float = 0.0
     context: int = 0
+    prefill: float = 0.0
     queue: Queue = field(default_factory=Queue)
 
 

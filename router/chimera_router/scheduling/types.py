@@ -84,12 +84,14 @@ class EngineMetrics:
         waiting: Requests in its queue.
         kv_usage: Share of its KV cache in use, 0 to 1.
         scraped_at: Seconds on the caller's monotonic clock.
+        own: Of all these requests, those that this picker had sent.
     """
 
     running: int
     waiting: int
     kv_usage: float
     scraped_at: float = 0.0
+    own: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +235,7 @@ class Decision:
         priority: Number for the engine's queue, lower first; None where the model takes none.
         policy: Name of the policy in force.
         reason: The rule that applied.
+        cached_tokens: Tokens of the prompt that the endpoint is taken to hold already.
         verdicts: Every model of the pool, in the pool's order.
     """
 
@@ -246,6 +249,7 @@ class Decision:
     source: PredictionSource
     verdicts: tuple[ModelVerdict, ...]
     application: KnownAs = KnownAs.UNKNOWN
+    cached_tokens: int = 0
 
 
 class DropReason(StrEnum):

@@ -172,3 +172,19 @@ def test_more_slots_make_an_engine_no_slower() -> None:
     ]
 
     assert all(more < fewer for fewer, more in pairwise(responses))
+
+
+def test_an_engine_put_off_keeps_its_new_moment() -> None:
+    """A request that joins makes the steps of those before it longer; the end that was planned first means nothing."""
+    ends: list[tuple[str, float]] = []
+
+    def on_event(_name: str, event: Event) -> None:
+        if event.kind is EventKind.FINISHED:
+            ends.append((event.request.id, clock.now))
+
+    clock = VirtualTime({"e": Engine(coefficients(prefill=0.0))}, on_event)
+    clock.call_at(0.0, lambda: clock.submit("e", request("a", output=4)))
+    clock.call_at(2.0, lambda: clock.submit("e", request("b", output=1)))
+
+    assert clock.run() == 6.5
+    assert ends == [("b", 5.0), ("a", 6.5)]

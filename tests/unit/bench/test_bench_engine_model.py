@@ -296,3 +296,33 @@ def test_a_step_takes_time() -> None:
     """An engine that is infinitely fast is a mistake in its coefficients."""
     with pytest.raises(ValueError, match="take time"):
         Engine(coefficients(base=0.0, each=0.0))
+
+
+def test_the_cache_is_used_by_what_runs() -> None:
+    """Tokens kept for a conversation's next request can be had by anybody: they count as free."""
+    engine = Engine(coefficients(kv=100))
+    engine.submit(request("a", prompt=4, output=3, conversation="w"), 0.0)
+
+    assert engine.kv_usage(0.0) == pytest.approx(0.05)
+    drain(engine)
+    assert (engine.kv_usage(99.0), engine.cached_tokens) == (0.0, 7)
+
+
+def test_progress_is_told_of_what_runs() -> None:
+    """By request, at any moment between two steps; those that wait have made nothing new."""
+    engine = Engine(coefficients(slots=1))
+    engine.submit(request("a", prompt=4, output=30), 0.0)
+    engine.submit(request("b", prompt=4, output=30), 0.0)
+    engine.advance(2.5)
+
+    assert dict(engine.progress(2.5 + 3 * 1.5 + 0.1)) == {"a": 4}
+
+
+def test_an_engine_may_forget_every_conversation() -> None:
+    """Without prefix caching a later prompt is computed whole."""
+    engine = Engine(coefficients(), prefix_caching=False)
+    engine.submit(request("a", prompt=4, output=2, conversation="w"), 0.0)
+    drain(engine)
+    engine.submit(request("b", prompt=10, output=1, conversation="w"), 10.0)
+
+    assert finished(drain(engine))["b"] == 10.0 + 1.5 + 10 / 4

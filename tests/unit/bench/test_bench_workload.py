@@ -1,12 +1,20 @@
 """Workloads from recorded runs."""
 
 from itertools import pairwise
-from statistics import fmean
+from statistics import fmean, stdev
 
 import pytest
 from bench_workloads import run, task
 
-from chimera_bench.workload import arrivals, read_gaps, read_tasks, saturation_rate, tasks_of
+from chimera_bench.workload import (
+    arrivals,
+    poisson,
+    read_gaps,
+    read_tasks,
+    saturation_rate,
+    summed_capacity,
+    tasks_of,
+)
 from chimera_router.scheduling.types import Coefficients
 from chimera_training.data import recorded_folder
 from chimera_training.split import held_out
@@ -133,3 +141,31 @@ def test_the_trace_has_gaps_for_every_workflow_of_a_demo() -> None:
 
     assert len(gaps) > 5000
     assert min(gaps) >= 0.0
+
+
+def test_a_poisson_process_has_its_rate_and_its_spread() -> None:
+    """Gaps are exponential: their mean is that of the rate, and so is their standard deviation."""
+    gaps = [later.at - earlier.at for earlier, later in pairwise(poisson(TASKS, count=20_000, rate=4.0, seed=1))]
+
+    assert fmean(gaps) == pytest.approx(0.25, rel=0.03)
+    assert stdev(gaps) == pytest.approx(0.25, rel=0.03)
+
+
+def test_a_poisson_workload_begins_at_once_and_repeats_by_its_seed() -> None:
+    """Every task comes once before any comes again."""
+    first = poisson(TASKS, count=20, rate=4.0, seed=1)
+
+    assert first == poisson(TASKS, count=20, rate=4.0, seed=1)
+    assert first != poisson(TASKS, count=20, rate=4.0, seed=2)
+    assert first[0].at == 0.0
+    assert len({arrival.task.task_id for arrival in first[:7]}) == 7
+    assert [arrival.repetition for arrival in first] == [0] * 7 + [1] * 7 + [2] * 6
+
+
+def test_summed_capacity_is_that_of_all_engines() -> None:
+    """Each at its own pace."""
+    tasks = [task(run("small", (100,), prompt=100), run("large", (200,), prompt=100))]
+    engine = Coefficients(base_step=1.0, per_sequence=0.1, prefill_per_token=0.01, max_num_seqs=10, kv_tokens=10**6)
+    each = [tokens * (1.0 + 0.1 * 10) / 10 + 100 * 0.01 for tokens in (100, 200)]
+
+    assert summed_capacity(tasks, {"small": engine, "large": engine}) == pytest.approx(1 / each[0] + 1 / each[1])
