@@ -12,7 +12,7 @@ class PolicyName(StrEnum):
     """Chimera, and what it is measured against.
 
     `round-robin` spreads workflows blindly; `always-small` and `always-large` send everything to the first and to the
-    last model of the pool, whose order is from small to large.
+    last model of the pool, whose order is from small to large. These leave the engines' queues in order of arrival.
     """
 
     CHIMERA = "chimera"
@@ -31,8 +31,8 @@ def _routing(policy: PolicyName, pool: HeterogeneousModelPool) -> Mapping[str, A
         case PolicyName.CHIMERA:
             return {"policy": "Slack"}
         case PolicyName.ROUND_ROBIN:
-            return {"policy": "RoundRobin"}
+            return {"policy": "RoundRobin", "order": "Arrival"}
         case PolicyName.ALWAYS_SMALL:
-            return {"policy": "Static", "staticModel": pool.spec.models[0].name}
+            return {"policy": "Static", "staticModel": pool.spec.models[0].name, "order": "Arrival"}
         case PolicyName.ALWAYS_LARGE:
-            return {"policy": "Static", "staticModel": pool.spec.models[-1].name}
+            return {"policy": "Static", "staticModel": pool.spec.models[-1].name, "order": "Arrival"}

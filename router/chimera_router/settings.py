@@ -6,11 +6,10 @@ from pathlib import Path
 from google.protobuf import json_format
 
 from chimera_proto.config.v1alpha1 import router_config_pb2 as proto
+from chimera_router import scheduler_settings
 from chimera_router.errors import ConfigError
 from chimera_router.parsing.limits import Limits
 from chimera_router.protocol.catalog import Catalog
-from chimera_router.scheduling import policies
-from chimera_router.scheduling.orders import DEFAULT_AGING_RATE, RemainingFirst
 from chimera_router.scheduling.scheduler import Scheduler
 from chimera_router.scheduling.types import Coefficients, Descriptor, Model
 
@@ -68,7 +67,7 @@ def parse(text: str, *, base: Path) -> PoolSettings:
     return PoolSettings(
         models=models,
         catalog=Catalog.of(config.pool, models.values(), config.virtual_models),
-        scheduler=_scheduler(config.routing, models),
+        scheduler=scheduler_settings.scheduler(config.routing, models),
         limits=_limits(config.limits),
         bundle=BundleSource(
             path=base / config.bundle.path if config.bundle.path else None, sha256=config.bundle.sha256
@@ -121,35 +120,6 @@ def _coefficients(message: proto.Coefficients) -> Coefficients:
         max_num_seqs=message.max_num_seqs,
         kv_tokens=message.kv_tokens,
     )
-
-
-def _scheduler(message: proto.Routing, models: dict[str, Model]) -> Scheduler:
-    aging_rate = message.aging_rate if message.HasField("aging_rate") else DEFAULT_AGING_RATE
-    if aging_rate < 0:
-        raise ConfigError("routing.agingRate: must not be negative")
-    return Scheduler(policy=_policy(message, models), order=RemainingFirst(aging_rate))
-
-
-def _policy(message: proto.Routing, models: dict[str, Model]) -> policies.Policy:
-    match message.WhichOneof("policy"):
-        case "round_robin":
-            return policies.RoundRobin()
-        case "least_loaded":
-            return policies.LeastLoaded()
-        case "static" if message.static.model not in models:
-            raise ConfigError("routing.static.model: names no model of the pool")
-        case "static":
-            return policies.Static(message.static.model)
-        case _:
-            return _slack(message.slack)
-
-
-def _slack(message: proto.Slack) -> policies.Slack:
-    slack = message.slack if message.HasField("slack") else policies.DEFAULT_SLACK
-    min_gain = message.min_gain if message.HasField("min_gain") else policies.DEFAULT_MIN_GAIN
-    if slack < 0 or not 0 <= min_gain <= 1:
-        raise ConfigError("routing.slack: slack must not be negative and minGain must be between 0 and 1")
-    return policies.Slack(slack, min_gain)
 
 
 def _limits(message: proto.Limits) -> Limits:

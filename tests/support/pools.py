@@ -8,6 +8,7 @@ from chimera_router.scheduling.load import IDLE, Load, Queue
 from chimera_router.scheduling.types import (
     Coefficients,
     Decision,
+    Descriptor,
     Endpoint,
     EndpointState,
     EngineMetrics,
@@ -24,8 +25,14 @@ FAST = Coefficients(base_step=0.01, per_sequence=0.0, prefill_per_token=0.0, max
 SLOW = Coefficients(base_step=0.02, per_sequence=0.0, prefill_per_token=0.0, max_num_seqs=4, kv_tokens=100_000)
 
 
-def model(name: str, coefficients: Coefficients = FAST, *, priority: bool = True) -> Model:
-    return Model(name=name, coefficients=coefficients, served_name=name, priority=priority)
+def model(name: str, coefficients: Coefficients = FAST, *, priority: bool = True, parameters_b: float = 0.0) -> Model:
+    return Model(
+        name=name,
+        coefficients=coefficients,
+        served_name=name,
+        descriptor=Descriptor(parameters_b=parameters_b),
+        priority=priority,
+    )
 
 
 def endpoint(name: str, model: str, port: int = 8000) -> Endpoint:

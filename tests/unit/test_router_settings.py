@@ -5,8 +5,7 @@ import pytest
 
 from chimera_router import settings
 from chimera_router.errors import ConfigError
-from chimera_router.scheduling.orders import RemainingFirst
-from chimera_router.scheduling.policies import LeastLoaded, Policy, RoundRobin, Slack, Static
+from chimera_router.scheduling.policies import Slack
 
 COEFFICIENTS = {
     "baseStepMs": 7.2,
@@ -54,25 +53,6 @@ def test_defaults_stand_where_nothing_is_said() -> None:
     assert smallest.models["small"].served_name == "small"
 
 
-@pytest.mark.parametrize(
-    ("routing", "expected"),
-    [
-        ({"slack": {"slack": 0.5, "minGain": 0}}, Slack(0.5, 0.0)),
-        ({"roundRobin": {}}, RoundRobin()),
-        ({"leastLoaded": {}}, LeastLoaded()),
-        ({"static": {"model": "small"}}, Static("small")),
-    ],
-)
-def test_each_policy_can_be_chosen(routing: dict[str, object], expected: Policy) -> None:
-    """Zero is a value, not an absence."""
-    assert parse(routing=routing).scheduler.policy == expected
-
-
-def test_aging_rate_of_zero_never_ages() -> None:
-    """An explicit zero is kept."""
-    assert parse(routing={"agingRate": 0}).scheduler.order == RemainingFirst(0)
-
-
 def test_limits_override_one_by_one() -> None:
     """A limit that is set replaces its default and no other."""
     limits = parse(limits={"maxBodyBytes": "100"}).limits
@@ -91,9 +71,7 @@ def test_limits_override_one_by_one() -> None:
         ({"models": [{**SMALL, "name": "auto"}]}, "'auto' stands for two things"),
         ({"discovery": None}, "discovery.file.path"),
         ({"models": [{"name": "small"}]}, "coefficients must be above zero"),
-        ({"routing": {"static": {"model": "nobody"}}}, "names no model of the pool"),
-        ({"routing": {"slack": {"slack": -1}}}, "must not be negative"),
-        ({"routing": {"agingRate": -1}}, "must not be negative"),
+        ({"routing": {"static": {"model": "nobody"}}}, "routing.static.model: names no model of the pool"),
         ({"modles": []}, "modles"),
     ],
 )

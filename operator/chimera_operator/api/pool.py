@@ -5,8 +5,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from chimera_operator.api.document import SHA256, Count, DnsLabel, Document, NonEmpty, ServedName, broken_rule
+from chimera_operator.api.document import Count, DnsLabel, Document, NonEmpty, broken_rule
 from chimera_operator.api.model import ModelDefaults, ModelSpec
+from chimera_operator.api.routing import Routing
 
 FULL_CHOICE = "auto"
 """The name that asks any pool for the full choice, as the pool's own name does."""
@@ -22,36 +23,6 @@ class Metadata(Document):
 
     name: DnsLabel
     """Name of the pool. A request whose `model` equals it asks for the full choice."""
-
-
-class Bundle(Document):
-    """Where the predictors are."""
-
-    path: str = ""
-    """Folder with bundle.json. Empty: the bundle inside the package."""
-    sha256: Annotated[str, Field(pattern=SHA256)] | None = None
-    """Expected sha256 of bundle.json. Unset: any."""
-
-
-class Routing(Document):
-    """How the model of a request is chosen and how requests are ordered."""
-
-    policy: Literal["Slack", "RoundRobin", "LeastLoaded", "Static"] = "Slack"
-    """Slack: the most confident model among those nearly as fast as the fastest. RoundRobin: in turn, one for each
-    workflow. LeastLoaded: the endpoint with the fewest requests. Static: everything to staticModel."""
-    slack: Annotated[float, Field(ge=0, le=1000)] | None = None
-    """Policy Slack: share by which a model may be slower than the fastest. Unset: the router's default."""
-    min_gain: Annotated[float, Field(ge=0, le=1)] | None = None
-    """Policy Slack: confidence by which a model must beat the fastest. Unset: the router's default."""
-    aging_rate: Annotated[float, Field(ge=0, le=1_000_000)] = 20.0
-    """Tokens by which a waiting request's priority improves a second; 0 never ages. 20 lets a workflow of 500 tokens
-    more be overtaken for 25 s and no longer."""
-    static_model: str | None = None
-    """Policy Static: name of the model that gets everything."""
-    virtual_models: tuple[ServedName, ...] = ()
-    """More names, besides the pool's own and `auto`, that ask for the full choice."""
-    bundle: Bundle = Bundle()
-    """The predictors. Unset: those inside the package."""
 
 
 class Picker(Document):
@@ -96,10 +67,21 @@ class PoolSpec(Document):
     """The gateway in front of the pool. Unset: none."""
 
     @model_validator(mode="after")
-    def _static_model_is_a_member(self) -> Self:
-        routing, names = self.routing, [model.name for model in self.models]
-        if routing.policy == "Static" and routing.static_model not in names:
-            raise broken_rule(f"must name a model of the pool: {', '.join(names)}", at="routing.staticModel")
+    def _routing_names_members(self) -> Self:
+        names = [model.name for model in self.models]
+        for field, name in self.routing.named():
+            if name not in names and (name is not None or self.routing.policy == "Static"):
+                raise broken_rule(f"must name a model of the pool: {', '.join(names)}", at=f"routing.{field}")
+        return self
+
+    @model_validator(mode="after")
+    def _cost_has_parameters(self) -> Self:
+        if not self.routing.counts_cost():
+            return self
+        for index, model in enumerate(self.models):
+            if not model.descriptor.parameters_b:
+                rule = f"is required with policy {self.routing.policy}, which counts cost by parameters"
+                raise broken_rule(rule, at=f"models[{index}].descriptor.parametersB")
         return self
 
 

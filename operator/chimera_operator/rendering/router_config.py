@@ -3,8 +3,9 @@
 from typing import Any
 
 from chimera_operator.api.model import Descriptor, ModelSpec
-from chimera_operator.api.pool import HeterogeneousModelPool, Routing
+from chimera_operator.api.pool import HeterogeneousModelPool
 from chimera_operator.rendering.coefficients import StepTime, step_time
+from chimera_operator.rendering.routing_config import routing_config
 
 
 def router_config(pool: HeterogeneousModelPool, *, endpoints_file: str, speed: float = 1.0) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def router_config(pool: HeterogeneousModelPool, *, endpoints_file: str, speed: f
         "pool": pool.metadata.name,
         "models": [_model(model, times[model.name]) for model in pool.spec.models],
         "virtualModels": list(pool.spec.routing.virtual_models),
-        "routing": _routing(pool.spec.routing, speed),
+        "routing": routing_config(pool, speed=speed),
         "bundle": {"path": pool.spec.routing.bundle.path, "sha256": pool.spec.routing.bundle.sha256 or ""},
         "discovery": {"file": {"path": endpoints_file}},
     }
@@ -65,21 +66,3 @@ def _descriptor(descriptor: Descriptor) -> dict[str, Any]:
         "family": descriptor.family,
         "generalScore": descriptor.general_score or 0.0,
     }
-
-
-def _routing(routing: Routing, speed: float) -> dict[str, Any]:
-    # Engines that run `speed` times faster finish as many times more tokens while a request ages one second.
-    return {**_policy(routing), "agingRate": routing.aging_rate * speed}
-
-
-def _policy(routing: Routing) -> dict[str, Any]:
-    match routing.policy:
-        case "RoundRobin":
-            return {"roundRobin": {}}
-        case "LeastLoaded":
-            return {"leastLoaded": {}}
-        case "Static":
-            return {"static": {"model": routing.static_model}}
-        case "Slack":
-            tuned = {"slack": routing.slack, "minGain": routing.min_gain}
-            return {"slack": {key: value for key, value in tuned.items() if value is not None}}

@@ -18,6 +18,10 @@ from chimera_router.scheduling.types import (
     Verdict,
 )
 
+DEFAULT_RESTAGE_MARGIN = 0.05
+"""Confidence that pays for leaving a workflow's model: its prefix is computed anew, and the other one has not seen what
+the first was up to; more than twice the calibration error of the default bundle, so that noise moves nobody."""
+
 METRICS_MAX_AGE = 5.0  # seconds; five scrapes missed in a row, and the engine's word counts for nothing
 
 

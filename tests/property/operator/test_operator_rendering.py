@@ -61,8 +61,16 @@ def pools(draw: st.DrawFn) -> dict[str, Any]:
     models[0]["aliases"] = taken[members:]
     for model in models:
         model["scaling"] = {"replicas": draw(st.integers(1, 3))}
-    policy = draw(st.sampled_from(["Slack", "RoundRobin", "LeastLoaded", "Static"]))
-    routing = {"policy": policy, "staticModel": taken[0], "agingRate": draw(st.floats(0, 1000)), "slack": draw(shares)}
+    policies = ["Slack", "Marginal", "RoundRobin", "LeastLoaded", "Fastest", "Static", "Random", "Threshold"]
+    routing = {
+        "policy": draw(st.sampled_from(policies)),
+        "staticModel": taken[0],
+        "weights": {taken[0]: 1.0},
+        "gainNeeded": draw(shares),
+        "price": draw(shares),
+        "agingRate": draw(st.floats(0, 1000)),
+        "slack": draw(shares),
+    }
     return pool_document(*models, routing=routing, defaults={"engine": {"maxNumSeqs": 32}})
 
 

@@ -30,6 +30,7 @@ def test_a_baseline_is_a_routing_of_the_same_pool(policy: PolicyName, kind: str,
     pool = under(policy, POOL)
 
     assert (pool.spec.routing.policy, pool.spec.routing.static_model) == (kind, model)
+    assert pool.spec.routing.order == "Arrival"
     assert pool.spec.models == POOL.spec.models
 
 

@@ -20,6 +20,10 @@ def without(document: dict[str, Any], key: str) -> dict[str, Any]:
     return {name: value for name, value in document.items() if name != key}
 
 
+ALL_POLICIES = (
+    "'Slack', 'Marginal', 'Utility', 'LatencyObjective', 'ConfidenceObjective', 'RoundRobin', 'LeastLoaded', "
+    "'Fastest', 'Static', 'Random' or 'Threshold'"
+)
 BROKEN = {
     "no document": (None, "document: must be an object"),
     "a list": ([], "document: must be an object"),
@@ -126,7 +130,47 @@ BROKEN = {
     ),
     "unknown policy": (
         pool_document(routing={"policy": "slack"}),
-        "spec.routing.policy: must be 'Slack', 'RoundRobin', 'LeastLoaded' or 'Static'",
+        "spec.routing.policy: must be " + ALL_POLICIES,
+    ),
+    "unknown order": (
+        pool_document(routing={"order": "Fifo"}),
+        "spec.routing.order: must be 'RemainingFirst', 'StageFirst', 'Attained' or 'Arrival'",
+    ),
+    "negative price": (
+        pool_document(routing={"policy": "Marginal", "price": -1}),
+        "spec.routing.price: must be greater than or equal to 0",
+    ),
+    "no target in seconds": (
+        pool_document(routing={"policy": "LatencyObjective"}),
+        "spec.routing.targetLatencySeconds: is required with policy LatencyObjective",
+    ),
+    "target of nothing": (
+        pool_document(routing={"policy": "LatencyObjective", "targetLatencySeconds": 0}),
+        "spec.routing.targetLatencySeconds: must be greater than 0",
+    ),
+    "no target of confidence": (
+        pool_document(routing={"policy": "ConfidenceObjective"}),
+        "spec.routing.targetConfidence: is required with policy ConfidenceObjective",
+    ),
+    "no weights": (
+        pool_document(routing={"policy": "Random"}),
+        "spec.routing.weights: must hold a weight above zero with policy Random",
+    ),
+    "weight of a stranger": (
+        pool_document(routing={"policy": "Random", "weights": {"nobody": 1}}),
+        "spec.routing.weights: must name a model of the pool: small, large",
+    ),
+    "no gain": (
+        pool_document(routing={"policy": "Threshold"}),
+        "spec.routing.gainNeeded: is required with policy Threshold",
+    ),
+    "strong stranger": (
+        pool_document(routing={"policy": "Threshold", "gainNeeded": 0, "largeModel": "nobody"}),
+        "spec.routing.largeModel: must name a model of the pool: small, large",
+    ),
+    "cost without sizes": (
+        pool_document(routing={"policy": "Utility", "costPrice": 0.1}),
+        "spec.models[0].descriptor.parametersB: is required with policy Utility, which counts cost by parameters",
     ),
     "static without a model": (
         pool_document(routing={"policy": "Static"}),

@@ -7,7 +7,7 @@ from google.protobuf import json_format
 from pool_documents import model_document, pool_document
 
 from chimera_operator.api.parse import parse_pool
-from chimera_operator.api.pool import Routing
+from chimera_operator.api.routing import Routing
 from chimera_operator.rendering.router_config import router_config
 from chimera_proto.config.v1alpha1.router_config_pb2 import RouterConfig
 from chimera_router.scheduling import orders, policies
@@ -74,7 +74,11 @@ def test_every_field_arrives() -> None:
             },
         ],
         "virtualModels": ["gpt-4o"],
-        "routing": {"slack": {"slack": 1.5, "minGain": 0.05}, "agingRate": 7.0},
+        "routing": {
+            "slack": {"slack": 1.5, "minGain": 0.05},
+            "agingRate": 7.0,
+            "order": "ORDER_REMAINING_FIRST",
+        },
         "bundle": {"path": "/bundles/a", "sha256": "0" * 64},
         "discovery": {"file": {"path": "/run/endpoints.json"}},
     }
@@ -88,14 +92,90 @@ def test_every_field_arrives() -> None:
         ({"policy": "RoundRobin", "slack": 2.0}, {"roundRobin": {}}),
         ({"policy": "LeastLoaded"}, {"leastLoaded": {}}),
         ({"policy": "Static", "staticModel": "large"}, {"static": {"model": "large"}}),
+        ({"policy": "Marginal"}, {"marginal": {}}),
+        ({"policy": "Marginal", "price": 0.0}, {"marginal": {"price": 0.0}}),
+        ({"policy": "Utility", "latencyPrice": 0.5}, {"utility": {"latencyPrice": 0.5}}),
+        ({"policy": "LatencyObjective", "targetLatencySeconds": 3}, {"latencyObjective": {"seconds": 3.0}}),
+        ({"policy": "Fastest"}, {"fastest": {}}),
+        ({"policy": "Random", "weights": {"large": 2}}, {"random": {"weights": {"large": 2.0}}}),
+        (
+            {"policy": "Threshold", "gainNeeded": 0.1},
+            {"threshold": {"small": "small", "large": "large", "gain": 0.1}},
+        ),
+        (
+            {"policy": "Threshold", "gainNeeded": 0.1, "smallModel": "large", "largeModel": "small"},
+            {"threshold": {"small": "large", "large": "small", "gain": 0.1}},
+        ),
     ],
-    ids=["default", "unset stays unset", "round robin", "least loaded", "static"],
 )
 def test_the_policy_is_the_one_asked_for(routing: dict[str, Any], policy: dict[str, Any]) -> None:
     """Each policy is its own branch, and what is unset stays the router's to decide."""
     rendered = json_format.MessageToDict(parsed(pool_document(routing=routing)).routing)
 
-    assert rendered == {**policy, "agingRate": 20.0}
+    assert rendered == {**policy, "agingRate": 20.0, "order": "ORDER_REMAINING_FIRST"}
+
+
+SIZED = [model_document(name, descriptor={"parametersB": size}) for name, size in (("small", 7), ("large", 70))]
+
+
+@pytest.mark.parametrize(
+    ("routing", "policy"),
+    [
+        (
+            {"policy": "Utility", "latencyPrice": 0.1, "costPrice": 0.2},
+            {"utility": {"latencyPrice": 0.1, "costPrice": 0.2}},
+        ),
+        (
+            {"policy": "ConfidenceObjective", "targetConfidence": 0.7},
+            {"confidenceObjective": {"confidence": 0.7}},
+        ),
+    ],
+    ids=["utility", "confidence objective"],
+)
+def test_policies_that_count_cost_are_rendered(routing: dict[str, Any], policy: dict[str, Any]) -> None:
+    """Where every model's size is known, cost may be weighed."""
+    rendered = json_format.MessageToDict(parsed(pool_document(*SIZED, routing=routing)).routing)
+
+    assert rendered == {**policy, "agingRate": 20.0, "order": "ORDER_REMAINING_FIRST"}
+
+
+@pytest.mark.parametrize("order", ["RemainingFirst", "StageFirst", "Attained", "Arrival"])
+def test_the_order_is_the_one_asked_for(order: str) -> None:
+    """Each order of the document is one of the contract's, and the router has it."""
+    rendered = json_format.MessageToDict(parsed(pool_document(routing={"order": order})).routing)
+
+    assert rendered["order"].removeprefix("ORDER_").replace("_", "").lower() == order.lower()
+    assert hasattr(orders, order)
+
+
+@pytest.mark.parametrize(
+    ("routing", "restage"),
+    [
+        ({"restageMargin": 0.2}, None),
+        ({"restage": True}, {}),
+        ({"restage": True, "restageMargin": 0.2}, {"margin": 0.2}),
+    ],
+    ids=["off", "default margin", "own margin"],
+)
+def test_restaging_is_off_until_asked_for(routing: dict[str, Any], restage: dict[str, Any] | None) -> None:
+    """A margin alone turns nothing on."""
+    assert json_format.MessageToDict(parsed(pool_document(routing=routing)).routing).get("restage") == restage
+
+
+@pytest.mark.parametrize(
+    ("routing", "branch", "field", "expected"),
+    [
+        ({"policy": "Marginal", "price": 0.01}, "marginal", "price", 0.1),
+        ({"policy": "Utility", "latencyPrice": 0.01}, "utility", "latency_price", 0.1),
+        ({"policy": "LatencyObjective", "targetLatencySeconds": 5}, "latency_objective", "seconds", 0.5),
+    ],
+    ids=["marginal", "utility", "latency objective"],
+)
+def test_speed_makes_seconds_dearer(routing: dict[str, Any], branch: str, field: str, expected: float) -> None:
+    """Ten times faster: what a second costs is ten times as much, and a target in seconds a tenth."""
+    fast = parsed(pool_document(routing=routing), speed=10.0).routing
+
+    assert getattr(getattr(fast, branch), field) == pytest.approx(expected)
 
 
 def test_speed_shortens_steps_and_quickens_aging() -> None:

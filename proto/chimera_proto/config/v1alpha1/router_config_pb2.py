@@ -24,13 +24,17 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+chimera/config/v1alpha1/router_config.proto\x12\x17\x63himera.config.v1alpha1\"\xb0\x02\n\x0cRouterConfig\x12\x0c\n\x04pool\x18\x01 \x01(\t\x12.\n\x06models\x18\x02 \x03(\x0b\x32\x1e.chimera.config.v1alpha1.Model\x12\x16\n\x0evirtual_models\x18\x03 \x03(\t\x12\x31\n\x07routing\x18\x04 \x01(\x0b\x32 .chimera.config.v1alpha1.Routing\x12/\n\x06\x62undle\x18\x05 \x01(\x0b\x32\x1f.chimera.config.v1alpha1.Bundle\x12/\n\x06limits\x18\x06 \x01(\x0b\x32\x1f.chimera.config.v1alpha1.Limits\x12\x35\n\tdiscovery\x18\x07 \x01(\x0b\x32\".chimera.config.v1alpha1.Discovery\"\xc3\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61liases\x18\x02 \x03(\t\x12\x13\n\x0bserved_name\x18\x03 \x01(\t\x12\x37\n\ndescriptor\x18\x04 \x01(\x0b\x32#.chimera.config.v1alpha1.Descriptor\x12;\n\x0c\x63oefficients\x18\x05 \x01(\x0b\x32%.chimera.config.v1alpha1.Coefficients\x12\x10\n\x08priority\x18\x06 \x01(\x08\"]\n\nDescriptor\x12\x12\n\ntrained_as\x18\x01 \x01(\t\x12\x14\n\x0cparameters_b\x18\x02 \x01(\x01\x12\x0e\n\x06\x66\x61mily\x18\x03 \x01(\t\x12\x15\n\rgeneral_score\x18\x04 \x01(\x01\"\x89\x01\n\x0c\x43oefficients\x12\x14\n\x0c\x62\x61se_step_ms\x18\x01 \x01(\x01\x12\x1c\n\x14step_per_sequence_us\x18\x02 \x01(\x01\x12\x1c\n\x14prefill_us_per_token\x18\x03 \x01(\x01\x12\x14\n\x0cmax_num_seqs\x18\x04 \x01(\x05\x12\x11\n\tkv_tokens\x18\x05 \x01(\x03\"\x99\x02\n\x07Routing\x12/\n\x05slack\x18\x01 \x01(\x0b\x32\x1e.chimera.config.v1alpha1.SlackH\x00\x12:\n\x0bround_robin\x18\x02 \x01(\x0b\x32#.chimera.config.v1alpha1.RoundRobinH\x00\x12<\n\x0cleast_loaded\x18\x03 \x01(\x0b\x32$.chimera.config.v1alpha1.LeastLoadedH\x00\x12\x31\n\x06static\x18\x04 \x01(\x0b\x32\x1f.chimera.config.v1alpha1.StaticH\x00\x12\x17\n\naging_rate\x18\x05 \x01(\x01H\x01\x88\x01\x01\x42\x08\n\x06policyB\r\n\x0b_aging_rate\"I\n\x05Slack\x12\x12\n\x05slack\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x15\n\x08min_gain\x18\x02 \x01(\x01H\x01\x88\x01\x01\x42\x08\n\x06_slackB\x0b\n\t_min_gain\"\x0c\n\nRoundRobin\"\r\n\x0bLeastLoaded\"\x17\n\x06Static\x12\r\n\x05model\x18\x01 \x01(\t\"&\n\x06\x42undle\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\"h\n\x06Limits\x12\x16\n\x0emax_body_bytes\x18\x01 \x01(\x03\x12\x16\n\x0emax_json_depth\x18\x02 \x01(\x05\x12\x13\n\x0bmax_choices\x18\x03 \x01(\x05\x12\x19\n\x11max_output_tokens\x18\x04 \x01(\x05\"M\n\tDiscovery\x12\x36\n\x04\x66ile\x18\x01 \x01(\x0b\x32&.chimera.config.v1alpha1.FileDiscoveryH\x00\x42\x08\n\x06source\"\x1d\n\rFileDiscovery\x12\x0c\n\x04path\x18\x01 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+chimera/config/v1alpha1/router_config.proto\x12\x17\x63himera.config.v1alpha1\"\xb0\x02\n\x0cRouterConfig\x12\x0c\n\x04pool\x18\x01 \x01(\t\x12.\n\x06models\x18\x02 \x03(\x0b\x32\x1e.chimera.config.v1alpha1.Model\x12\x16\n\x0evirtual_models\x18\x03 \x03(\t\x12\x31\n\x07routing\x18\x04 \x01(\x0b\x32 .chimera.config.v1alpha1.Routing\x12/\n\x06\x62undle\x18\x05 \x01(\x0b\x32\x1f.chimera.config.v1alpha1.Bundle\x12/\n\x06limits\x18\x06 \x01(\x0b\x32\x1f.chimera.config.v1alpha1.Limits\x12\x35\n\tdiscovery\x18\x07 \x01(\x0b\x32\".chimera.config.v1alpha1.Discovery\"\xc3\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61liases\x18\x02 \x03(\t\x12\x13\n\x0bserved_name\x18\x03 \x01(\t\x12\x37\n\ndescriptor\x18\x04 \x01(\x0b\x32#.chimera.config.v1alpha1.Descriptor\x12;\n\x0c\x63oefficients\x18\x05 \x01(\x0b\x32%.chimera.config.v1alpha1.Coefficients\x12\x10\n\x08priority\x18\x06 \x01(\x08\"]\n\nDescriptor\x12\x12\n\ntrained_as\x18\x01 \x01(\t\x12\x14\n\x0cparameters_b\x18\x02 \x01(\x01\x12\x0e\n\x06\x66\x61mily\x18\x03 \x01(\t\x12\x15\n\rgeneral_score\x18\x04 \x01(\x01\"\x89\x01\n\x0c\x43oefficients\x12\x14\n\x0c\x62\x61se_step_ms\x18\x01 \x01(\x01\x12\x1c\n\x14step_per_sequence_us\x18\x02 \x01(\x01\x12\x1c\n\x14prefill_us_per_token\x18\x03 \x01(\x01\x12\x14\n\x0cmax_num_seqs\x18\x04 \x01(\x05\x12\x11\n\tkv_tokens\x18\x05 \x01(\x03\"\x9e\x06\n\x07Routing\x12/\n\x05slack\x18\x01 \x01(\x0b\x32\x1e.chimera.config.v1alpha1.SlackH\x00\x12:\n\x0bround_robin\x18\x02 \x01(\x0b\x32#.chimera.config.v1alpha1.RoundRobinH\x00\x12<\n\x0cleast_loaded\x18\x03 \x01(\x0b\x32$.chimera.config.v1alpha1.LeastLoadedH\x00\x12\x31\n\x06static\x18\x04 \x01(\x0b\x32\x1f.chimera.config.v1alpha1.StaticH\x00\x12\x35\n\x08marginal\x18\x06 \x01(\x0b\x32!.chimera.config.v1alpha1.MarginalH\x00\x12\x33\n\x07utility\x18\x07 \x01(\x0b\x32 .chimera.config.v1alpha1.UtilityH\x00\x12\x46\n\x11latency_objective\x18\x08 \x01(\x0b\x32).chimera.config.v1alpha1.LatencyObjectiveH\x00\x12L\n\x14\x63onfidence_objective\x18\t \x01(\x0b\x32,.chimera.config.v1alpha1.ConfidenceObjectiveH\x00\x12\x31\n\x06random\x18\n \x01(\x0b\x32\x1f.chimera.config.v1alpha1.RandomH\x00\x12\x37\n\tthreshold\x18\x0b \x01(\x0b\x32\".chimera.config.v1alpha1.ThresholdH\x00\x12\x33\n\x07\x66\x61stest\x18\x0c \x01(\x0b\x32 .chimera.config.v1alpha1.FastestH\x00\x12\x17\n\naging_rate\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12-\n\x05order\x18\r \x01(\x0e\x32\x1e.chimera.config.v1alpha1.Order\x12\x31\n\x07restage\x18\x0e \x01(\x0b\x32 .chimera.config.v1alpha1.RestageB\x08\n\x06policyB\r\n\x0b_aging_rate\")\n\x07Restage\x12\x13\n\x06margin\x18\x01 \x01(\x01H\x00\x88\x01\x01\x42\t\n\x07_margin\"I\n\x05Slack\x12\x12\n\x05slack\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x15\n\x08min_gain\x18\x02 \x01(\x01H\x01\x88\x01\x01\x42\x08\n\x06_slackB\x0b\n\t_min_gain\"(\n\x08Marginal\x12\x12\n\x05price\x18\x01 \x01(\x01H\x00\x88\x01\x01\x42\x08\n\x06_price\"_\n\x07Utility\x12\x1a\n\rlatency_price\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x17\n\ncost_price\x18\x02 \x01(\x01H\x01\x88\x01\x01\x42\x10\n\x0e_latency_priceB\r\n\x0b_cost_price\"#\n\x10LatencyObjective\x12\x0f\n\x07seconds\x18\x01 \x01(\x01\")\n\x13\x43onfidenceObjective\x12\x12\n\nconfidence\x18\x01 \x01(\x01\"w\n\x06Random\x12=\n\x07weights\x18\x01 \x03(\x0b\x32,.chimera.config.v1alpha1.Random.WeightsEntry\x1a.\n\x0cWeightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"7\n\tThreshold\x12\r\n\x05small\x18\x01 \x01(\t\x12\r\n\x05large\x18\x02 \x01(\t\x12\x0c\n\x04gain\x18\x03 \x01(\x01\"\t\n\x07\x46\x61stest\"\x0c\n\nRoundRobin\"\r\n\x0bLeastLoaded\"\x17\n\x06Static\x12\r\n\x05model\x18\x01 \x01(\t\"&\n\x06\x42undle\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\"h\n\x06Limits\x12\x16\n\x0emax_body_bytes\x18\x01 \x01(\x03\x12\x16\n\x0emax_json_depth\x18\x02 \x01(\x05\x12\x13\n\x0bmax_choices\x18\x03 \x01(\x05\x12\x19\n\x11max_output_tokens\x18\x04 \x01(\x05\"M\n\tDiscovery\x12\x36\n\x04\x66ile\x18\x01 \x01(\x0b\x32&.chimera.config.v1alpha1.FileDiscoveryH\x00\x42\x08\n\x06source\"\x1d\n\rFileDiscovery\x12\x0c\n\x04path\x18\x01 \x01(\t*w\n\x05Order\x12\x15\n\x11ORDER_UNSPECIFIED\x10\x00\x12\x19\n\x15ORDER_REMAINING_FIRST\x10\x01\x12\x15\n\x11ORDER_STAGE_FIRST\x10\x02\x12\x12\n\x0eORDER_ATTAINED\x10\x03\x12\x11\n\rORDER_ARRIVAL\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'chimera.config.v1alpha1.router_config_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_RANDOM_WEIGHTSENTRY']._loaded_options = None
+  _globals['_RANDOM_WEIGHTSENTRY']._serialized_options = b'8\001'
+  _globals['_ORDER']._serialized_start=2449
+  _globals['_ORDER']._serialized_end=2568
   _globals['_ROUTERCONFIG']._serialized_start=73
   _globals['_ROUTERCONFIG']._serialized_end=377
   _globals['_MODEL']._serialized_start=380
@@ -40,21 +44,39 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COEFFICIENTS']._serialized_start=673
   _globals['_COEFFICIENTS']._serialized_end=810
   _globals['_ROUTING']._serialized_start=813
-  _globals['_ROUTING']._serialized_end=1094
-  _globals['_SLACK']._serialized_start=1096
-  _globals['_SLACK']._serialized_end=1169
-  _globals['_ROUNDROBIN']._serialized_start=1171
-  _globals['_ROUNDROBIN']._serialized_end=1183
-  _globals['_LEASTLOADED']._serialized_start=1185
-  _globals['_LEASTLOADED']._serialized_end=1198
-  _globals['_STATIC']._serialized_start=1200
-  _globals['_STATIC']._serialized_end=1223
-  _globals['_BUNDLE']._serialized_start=1225
-  _globals['_BUNDLE']._serialized_end=1263
-  _globals['_LIMITS']._serialized_start=1265
-  _globals['_LIMITS']._serialized_end=1369
-  _globals['_DISCOVERY']._serialized_start=1371
-  _globals['_DISCOVERY']._serialized_end=1448
-  _globals['_FILEDISCOVERY']._serialized_start=1450
-  _globals['_FILEDISCOVERY']._serialized_end=1479
+  _globals['_ROUTING']._serialized_end=1611
+  _globals['_RESTAGE']._serialized_start=1613
+  _globals['_RESTAGE']._serialized_end=1654
+  _globals['_SLACK']._serialized_start=1656
+  _globals['_SLACK']._serialized_end=1729
+  _globals['_MARGINAL']._serialized_start=1731
+  _globals['_MARGINAL']._serialized_end=1771
+  _globals['_UTILITY']._serialized_start=1773
+  _globals['_UTILITY']._serialized_end=1868
+  _globals['_LATENCYOBJECTIVE']._serialized_start=1870
+  _globals['_LATENCYOBJECTIVE']._serialized_end=1905
+  _globals['_CONFIDENCEOBJECTIVE']._serialized_start=1907
+  _globals['_CONFIDENCEOBJECTIVE']._serialized_end=1948
+  _globals['_RANDOM']._serialized_start=1950
+  _globals['_RANDOM']._serialized_end=2069
+  _globals['_RANDOM_WEIGHTSENTRY']._serialized_start=2023
+  _globals['_RANDOM_WEIGHTSENTRY']._serialized_end=2069
+  _globals['_THRESHOLD']._serialized_start=2071
+  _globals['_THRESHOLD']._serialized_end=2126
+  _globals['_FASTEST']._serialized_start=2128
+  _globals['_FASTEST']._serialized_end=2137
+  _globals['_ROUNDROBIN']._serialized_start=2139
+  _globals['_ROUNDROBIN']._serialized_end=2151
+  _globals['_LEASTLOADED']._serialized_start=2153
+  _globals['_LEASTLOADED']._serialized_end=2166
+  _globals['_STATIC']._serialized_start=2168
+  _globals['_STATIC']._serialized_end=2191
+  _globals['_BUNDLE']._serialized_start=2193
+  _globals['_BUNDLE']._serialized_end=2231
+  _globals['_LIMITS']._serialized_start=2233
+  _globals['_LIMITS']._serialized_end=2337
+  _globals['_DISCOVERY']._serialized_start=2339
+  _globals['_DISCOVERY']._serialized_end=2416
+  _globals['_FILEDISCOVERY']._serialized_start=2418
+  _globals['_FILEDISCOVERY']._serialized_end=2447
 # @@protoc_insertion_point(module_scope)

@@ -1,10 +1,24 @@
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class Order(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ORDER_UNSPECIFIED: _ClassVar[Order]
+    ORDER_REMAINING_FIRST: _ClassVar[Order]
+    ORDER_STAGE_FIRST: _ClassVar[Order]
+    ORDER_ATTAINED: _ClassVar[Order]
+    ORDER_ARRIVAL: _ClassVar[Order]
+ORDER_UNSPECIFIED: Order
+ORDER_REMAINING_FIRST: Order
+ORDER_STAGE_FIRST: Order
+ORDER_ATTAINED: Order
+ORDER_ARRIVAL: Order
 
 class RouterConfig(_message.Message):
     __slots__ = ("pool", "models", "virtual_models", "routing", "bundle", "limits", "discovery")
@@ -67,18 +81,42 @@ class Coefficients(_message.Message):
     def __init__(self, base_step_ms: _Optional[float] = ..., step_per_sequence_us: _Optional[float] = ..., prefill_us_per_token: _Optional[float] = ..., max_num_seqs: _Optional[int] = ..., kv_tokens: _Optional[int] = ...) -> None: ...
 
 class Routing(_message.Message):
-    __slots__ = ("slack", "round_robin", "least_loaded", "static", "aging_rate")
+    __slots__ = ("slack", "round_robin", "least_loaded", "static", "marginal", "utility", "latency_objective", "confidence_objective", "random", "threshold", "fastest", "aging_rate", "order", "restage")
     SLACK_FIELD_NUMBER: _ClassVar[int]
     ROUND_ROBIN_FIELD_NUMBER: _ClassVar[int]
     LEAST_LOADED_FIELD_NUMBER: _ClassVar[int]
     STATIC_FIELD_NUMBER: _ClassVar[int]
+    MARGINAL_FIELD_NUMBER: _ClassVar[int]
+    UTILITY_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_OBJECTIVE_FIELD_NUMBER: _ClassVar[int]
+    CONFIDENCE_OBJECTIVE_FIELD_NUMBER: _ClassVar[int]
+    RANDOM_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    FASTEST_FIELD_NUMBER: _ClassVar[int]
     AGING_RATE_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    RESTAGE_FIELD_NUMBER: _ClassVar[int]
     slack: Slack
     round_robin: RoundRobin
     least_loaded: LeastLoaded
     static: Static
+    marginal: Marginal
+    utility: Utility
+    latency_objective: LatencyObjective
+    confidence_objective: ConfidenceObjective
+    random: Random
+    threshold: Threshold
+    fastest: Fastest
     aging_rate: float
-    def __init__(self, slack: _Optional[_Union[Slack, _Mapping]] = ..., round_robin: _Optional[_Union[RoundRobin, _Mapping]] = ..., least_loaded: _Optional[_Union[LeastLoaded, _Mapping]] = ..., static: _Optional[_Union[Static, _Mapping]] = ..., aging_rate: _Optional[float] = ...) -> None: ...
+    order: Order
+    restage: Restage
+    def __init__(self, slack: _Optional[_Union[Slack, _Mapping]] = ..., round_robin: _Optional[_Union[RoundRobin, _Mapping]] = ..., least_loaded: _Optional[_Union[LeastLoaded, _Mapping]] = ..., static: _Optional[_Union[Static, _Mapping]] = ..., marginal: _Optional[_Union[Marginal, _Mapping]] = ..., utility: _Optional[_Union[Utility, _Mapping]] = ..., latency_objective: _Optional[_Union[LatencyObjective, _Mapping]] = ..., confidence_objective: _Optional[_Union[ConfidenceObjective, _Mapping]] = ..., random: _Optional[_Union[Random, _Mapping]] = ..., threshold: _Optional[_Union[Threshold, _Mapping]] = ..., fastest: _Optional[_Union[Fastest, _Mapping]] = ..., aging_rate: _Optional[float] = ..., order: _Optional[_Union[Order, str]] = ..., restage: _Optional[_Union[Restage, _Mapping]] = ...) -> None: ...
+
+class Restage(_message.Message):
+    __slots__ = ("margin",)
+    MARGIN_FIELD_NUMBER: _ClassVar[int]
+    margin: float
+    def __init__(self, margin: _Optional[float] = ...) -> None: ...
 
 class Slack(_message.Message):
     __slots__ = ("slack", "min_gain")
@@ -87,6 +125,59 @@ class Slack(_message.Message):
     slack: float
     min_gain: float
     def __init__(self, slack: _Optional[float] = ..., min_gain: _Optional[float] = ...) -> None: ...
+
+class Marginal(_message.Message):
+    __slots__ = ("price",)
+    PRICE_FIELD_NUMBER: _ClassVar[int]
+    price: float
+    def __init__(self, price: _Optional[float] = ...) -> None: ...
+
+class Utility(_message.Message):
+    __slots__ = ("latency_price", "cost_price")
+    LATENCY_PRICE_FIELD_NUMBER: _ClassVar[int]
+    COST_PRICE_FIELD_NUMBER: _ClassVar[int]
+    latency_price: float
+    cost_price: float
+    def __init__(self, latency_price: _Optional[float] = ..., cost_price: _Optional[float] = ...) -> None: ...
+
+class LatencyObjective(_message.Message):
+    __slots__ = ("seconds",)
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    seconds: float
+    def __init__(self, seconds: _Optional[float] = ...) -> None: ...
+
+class ConfidenceObjective(_message.Message):
+    __slots__ = ("confidence",)
+    CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    confidence: float
+    def __init__(self, confidence: _Optional[float] = ...) -> None: ...
+
+class Random(_message.Message):
+    __slots__ = ("weights",)
+    class WeightsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    weights: _containers.ScalarMap[str, float]
+    def __init__(self, weights: _Optional[_Mapping[str, float]] = ...) -> None: ...
+
+class Threshold(_message.Message):
+    __slots__ = ("small", "large", "gain")
+    SMALL_FIELD_NUMBER: _ClassVar[int]
+    LARGE_FIELD_NUMBER: _ClassVar[int]
+    GAIN_FIELD_NUMBER: _ClassVar[int]
+    small: str
+    large: str
+    gain: float
+    def __init__(self, small: _Optional[str] = ..., large: _Optional[str] = ..., gain: _Optional[float] = ...) -> None: ...
+
+class Fastest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class RoundRobin(_message.Message):
     __slots__ = ()

@@ -1,0 +1,111 @@
+"""How a pool chooses the model of a request, and the order of its engines' queues."""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from chimera_operator.api.document import SHA256, Document, NonEmpty, ServedName, broken_rule
+
+NonNegative = Annotated[float, Field(ge=0, le=1_000_000)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Bundle(Document):
+    """Where the predictors are."""
+
+    path: str = ""
+    """Folder with bundle.json. Empty: the bundle inside the package."""
+    sha256: Annotated[str, Field(pattern=SHA256)] | None = None
+    """Expected sha256 of bundle.json. Unset: any."""
+
+
+class Routing(Document):
+    """How the model of a request is chosen and how requests are ordered."""
+
+    policy: Literal[
+        "Slack",
+        "Marginal",
+        "Utility",
+        "LatencyObjective",
+        "ConfidenceObjective",
+        "RoundRobin",
+        "LeastLoaded",
+        "Fastest",
+        "Static",
+        "Random",
+        "Threshold",
+    ] = "Slack"
+    """Slack: the most confident model among those nearly as fast as the fastest. Marginal: the most confidence left
+    after paying for the seconds that the request takes of everybody. Utility: the same for its own latency and its
+    cost. LatencyObjective: the most confident model in time. ConfidenceObjective: the cheapest one confident enough.
+    RoundRobin: in turn, one for each workflow. LeastLoaded: the endpoint with the fewest requests. Fastest: the least
+    estimated latency. Static: everything to staticModel. Random: by lot, with weights. Threshold: largeModel where it
+    gains enough on smallModel."""
+    slack: Annotated[float, Field(ge=0, le=1000)] | None = None
+    """Policy Slack: share by which a model may be slower than the fastest. Unset: the router's default."""
+    min_gain: Share | None = None
+    """Policy Slack: confidence by which a model must beat the fastest. Unset: the router's default."""
+    price: NonNegative | None = None
+    """Policy Marginal: confidence per second. Unset: the router's default."""
+    latency_price: NonNegative | None = None
+    """Policy Utility: confidence per second of the request's own latency. Unset: the router's default."""
+    cost_price: NonNegative | None = None
+    """Policy Utility: confidence for the parameters times tokens that the largest model would take. Unset: 0."""
+    target_latency_seconds: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
+    """Policy LatencyObjective: until a workflow's last token."""
+    target_confidence: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Policy ConfidenceObjective: chance of a right answer."""
+    static_model: str | None = None
+    """Policy Static: name of the model that gets everything."""
+    weights: dict[NonEmpty, NonNegative] | None = None
+    """Policy Random: weight by model; one that is not named gets nothing."""
+    small_model: str | None = None
+    """Policy Threshold: the weak model. Unset: the pool's first."""
+    large_model: str | None = None
+    """Policy Threshold: the strong model. Unset: the pool's last."""
+    gain_needed: Annotated[float, Field(ge=-1, le=1)] | None = None
+    """Policy Threshold: confidence by which the strong model must pass the weak one."""
+    order: Literal["RemainingFirst", "StageFirst", "Attained", "Arrival"] = "RemainingFirst"
+    """Order of the engines' queues, where engines take priorities. RemainingFirst: the workflow with the fewest tokens
+    left. StageFirst: the shortest request. Attained: the workflow that has had the fewest tokens. Arrival: first come,
+    first served."""
+    aging_rate: NonNegative = 20.0
+    """Orders by length: tokens by which a waiting request's priority improves a second; 0 never ages. 20 lets a
+    workflow of 500 tokens more be overtaken for 25 s and no longer."""
+    restage: bool = False
+    """Whether a workflow's later stage may leave its model. Off: it keeps model and cached prefix."""
+    restage_margin: NonNegative | None = None
+    """What the policy must gain for it, for most policies in confidence. Unset: the router's default."""
+    virtual_models: tuple[ServedName, ...] = ()
+    """More names, besides the pool's own and `auto`, that ask for the full choice."""
+    bundle: Bundle = Bundle()
+    """The predictors. Unset: those inside the package."""
+
+    @model_validator(mode="after")
+    def _policy_has_its_numbers(self) -> Self:
+        needed = {
+            "LatencyObjective": ("targetLatencySeconds", self.target_latency_seconds is not None),
+            "ConfidenceObjective": ("targetConfidence", self.target_confidence is not None),
+            "Random": ("weights", any((self.weights or {}).values())),
+            "Threshold": ("gainNeeded", self.gain_needed is not None),
+        }
+        name, given = needed.get(self.policy, ("", True))
+        if not given:
+            rule = "must hold a weight above zero" if name == "weights" else "is required"
+            raise broken_rule(f"{rule} with policy {self.policy}", at=name)
+        return self
+
+    def named(self) -> Iterator[tuple[str, str | None]]:
+        """Yield the models that the policy in force names, each with its field."""
+        match self.policy:
+            case "Static":
+                yield "staticModel", self.static_model
+            case "Random":
+                yield from (("weights", name) for name in self.weights or {})
+            case "Threshold":
+                yield from (("smallModel", self.small_model), ("largeModel", self.large_model))
+
+    def counts_cost(self) -> bool:
+        """Return whether the policy in force weighs models by their parameters."""
+        return self.policy == "ConfidenceObjective" or (self.policy == "Utility" and bool(self.cost_price))
