@@ -26,9 +26,9 @@ from chimera_router.scheduling.policies import (
     Utility,
 )
 
-# Confidence per second: from a point of confidence for 20 s, which buys the best model whatever the load, to a price
-# at which nothing but time counts.
-PRICES = (0.0005, 0.001, 0.002, 0.004, 0.007, 0.012, 0.02, 0.035, 0.06, 0.1, 0.2, 0.5)
+# Confidence per second: from a point of confidence for 10 s, which buys the best model whatever the load, to prices at
+# which nothing but time counts.
+PRICES = (0.001, 0.002, 0.004, 0.007, 0.012, 0.02, 0.03, 0.05, 0.08, 0.15, 0.3, 0.6, 1.5, 4.0)
 
 AGING_RATES = (0.0, 5.0, DEFAULT_AGING_RATE, 100.0)
 
@@ -205,7 +205,7 @@ _CONTESTANTS = (
         grid={"slack": (0.0, 0.25, 0.5, 1.0, DEFAULT_SLACK, 2.5, 4.0, 8.0), "min_gain": (0.0, DEFAULT_MIN_GAIN, 0.1)},
     ),
     Contestant(kind=Kind.REFERENCE, build=stjf, grid={"aging_rate": AGING_RATES}),
-    Contestant(kind=Kind.REFERENCE, build=oracle, grid={"price": (0.0005, 0.002, 0.007, 0.02, 0.06, 0.2, 0.5, 2.0)}),
+    Contestant(kind=Kind.REFERENCE, build=oracle, grid={"price": (0.001, 0.004, 0.012, 0.03, 0.08, 0.3, 1.5)}),
     Contestant(kind=Kind.ABLATION, build=without_confidence),
     Contestant(kind=Kind.ABLATION, build=without_length),
     Contestant(kind=Kind.ABLATION, build=without_aging),

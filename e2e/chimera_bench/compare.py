@@ -1,11 +1,13 @@
 """Play cells of a comparison, in this process or spread over several, and return their records in the cells' order."""
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from threading import Thread
 
 from chimera_bench.baselines import CATALOGUE
 from chimera_bench.ground import Ground
@@ -55,7 +57,8 @@ def compare(
     if workers == 1:
         return list(_played(grounds, cells, on_record))
     with _workers(grounds, workers) as executor:
-        futures = [executor.submit(_play, cell) for cell in cells]
+        with _uninterrupted():
+            futures = [executor.submit(_play, cell) for cell in cells]
         try:
             for _ in as_completed(futures):
                 on_record()
@@ -89,13 +92,30 @@ def _workers(grounds: Mapping[str, Ground], count: int) -> Iterator[ProcessPoolE
             raise
 
 
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ignore Ctrl-C while workers start: they inherit that, and leave it to their parent."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 _grounds: dict[str, Ground] = {}  # of a worker process
 
 
 def _begin(grounds: Mapping[str, Ground]) -> None:
-    """Make this process a worker: it keeps the grounds, and leaves Ctrl-C to its parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Make this process a worker, for as long as its parent lives."""
+    Thread(target=_end_with_parent, daemon=True).start()
     _grounds.update(grounds)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _play(cell: Cell) -> Record:

@@ -15,9 +15,10 @@ PANELS_A_ROW = 2
 PANEL_INCHES = (6.0, 4.2)
 LEGEND_INCHES = 2.2
 
-# What is drawn as a reference and not as a policy that could be deployed.
-REFERENCE = {"color": "#000000", "marker": "x", "linestyle": "--"}
-STANDING_OUT = {"markersize": 15, "markeredgecolor": "#000000", "zorder": 5}
+# Black is for what could not be deployed, the yellow of the same palette for what stands out.
+POLICY_LOOKS = LOOKS[:-1]
+REFERENCE = {"color": "#000000", "linestyle": "--", "markerfacecolor": "none"}
+STANDING_OUT = {"color": "#F0E442", "marker": "*", "markersize": 15, "markeredgecolor": "#000000", "zorder": 5}
 
 
 def plot_frontiers(contests: Sequence[Contest], path: Path, *, references: Sequence[str], star: str) -> None:
@@ -52,19 +53,17 @@ def plot_frontiers(contests: Sequence[Contest], path: Path, *, references: Seque
 
 def _looks(contests: Sequence[Contest], references: Sequence[str], star: str) -> Mapping[str, dict[str, Any]]:
     """Return each policy's colour and marker, the same in every panel; past the last look markers are open."""
-    policies = dict.fromkeys(policy for contest in contests for policy in contest.policies)
+    policies = dict.fromkeys(policy for contest in contests for policy in contest.policies if policy != star)
     looks: dict[str, dict[str, Any]] = {}
     for number, policy in enumerate(policies):
-        again, place = divmod(number, len(LOOKS))
-        colour, marker = LOOKS[place]
+        again, place = divmod(number, len(POLICY_LOOKS))
+        colour, marker = POLICY_LOOKS[place]
         looks[policy] = {"color": colour, "marker": marker, "linestyle": "-", "markersize": 7}
         if again:
             looks[policy] |= {"markerfacecolor": "none", "linestyle": ":"}
     for policy in set(references) & looks.keys():
         looks[policy] |= REFERENCE
-    if star in looks:
-        looks[star] |= {"marker": "*", **STANDING_OUT}
-    return looks
+    return {**looks, star: STANDING_OUT}
 
 
 def _panel(axes: Axes, contest: Contest, looks: Mapping[str, dict[str, Any]]) -> None:

@@ -1,7 +1,9 @@
 """`chimera bench`: Chimera against every baseline on recorded workloads, in virtual time."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +18,7 @@ from chimera_cli.signals import ending_on_signals
 if TYPE_CHECKING:
     from chimera_bench.ground import Ground
     from chimera_bench.records import Record
+    from chimera_bench.serving import ServingPool
 
 FAILED = 1
 
@@ -66,14 +69,23 @@ def compare(  # noqa: PLR0913 - one parameter an option
         typer.Option(metavar="NAME", help="Policy to play; repeatable. Default: Chimera, baselines, references."),
     ] = None,
     workflows: Annotated[
-        int, typer.Option(metavar="N", min=2, max=1_000_000, help="Workflows of each workload.")
-    ] = 300,
+        int,
+        typer.Option(
+            metavar="N",
+            min=2,
+            max=1_000_000,
+            help="Workflows of each workload; engines fill up over the first thousands.",
+        ),
+    ] = 500,
     arrivals: Annotated[
         str, typer.Option(metavar="poisson|TRACE", help="What spaces arrivals: chance, or a trace of the data.")
     ] = "poisson",
     max_num_seqs: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Sequences that each engine runs at once, at most.")
     ] = None,
+    prefix_caching: Annotated[
+        bool, typer.Option("--prefix-caching/--no-prefix-caching", help="Keep prompts for a workflow's next stage.")
+    ] = True,
     sweep: Annotated[
         bool, typer.Option("--sweep/--no-sweep", help="Play every setting of each policy, and compare frontiers.")
     ] = False,
@@ -105,7 +117,8 @@ def compare(  # noqa: PLR0913 - one parameter an option
         refuse(f"{plot_file.parent}: the folder for the plot does not exist")
     try:
         names = _policies(policy or [], swept=sweep, ablations=ablations)
-        grounds = _grounds(data, pools, pool or [], bundle, spacing=arrivals, workflows=workflows, slots=max_num_seqs)
+        change = partial(_changed, slots=max_num_seqs, prefix_caching=prefix_caching)
+        grounds = _grounds(data, pools, pool or [], bundle, spacing=arrivals, workflows=workflows, change=change)
         records = _play(grounds, names, load or [LOAD], seeds, swept=sweep, workers=workers or os.cpu_count() or 1)
         show(records, as_json=as_json, plot_file=plot_file)
     except ModuleNotFoundError as error:
@@ -135,7 +148,7 @@ def _grounds(  # noqa: PLR0913 - what the options say of the workload
     *,
     spacing: str,
     workflows: int,
-    slots: int | None,
+    change: "Callable[[ServingPool], ServingPool]",
 ) -> "dict[str, Ground]":
     from chimera_bench.groundwork import chosen_pools, read_grounds  # noqa: PLC0415 - see _policies
     from chimera_bench.recorded_predictions import trained_on  # noqa: PLC0415 - same
@@ -153,7 +166,7 @@ def _grounds(  # noqa: PLR0913 - what the options say of the workload
         with _progress() as progress:
             bar = progress.add_task("predict", total=len(chosen))
             return read_grounds(
-                [pool if slots is None else pool.with_slots(slots) for pool in chosen],
+                map(change, chosen),
                 recorded,
                 bundle,
                 spacing=spacing,
@@ -162,6 +175,11 @@ def _grounds(  # noqa: PLR0913 - what the options say of the workload
             )
     except (BundleError, DataError) as error:
         refuse(str(error))
+
+
+def _changed(pool: "ServingPool", *, slots: int | None, prefix_caching: bool) -> "ServingPool":
+    pool = replace(pool, prefix_caching=prefix_caching)
+    return pool if slots is None else pool.with_slots(slots)
 
 
 def _play(  # noqa: PLR0913 - what the options say of the comparison

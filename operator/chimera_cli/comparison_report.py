@@ -54,7 +54,9 @@ def _tables(contest: "Contest") -> Iterator[Table]:
 
     played = {kind: [name for name in names(kind) if contest.of(name)] for kind in Kind}
     others = [*played[Kind.BASELINE], *played[Kind.REFERENCE]]
-    if rest := [*played[Kind.CHIMERA], *others]:
+    # The swept rule's own choice is Chimera's.
+    own = [name for name in played[Kind.CHIMERA] if name == CHIMERA or not contest.of(CHIMERA)]
+    if rest := [*own, *others]:
         yield settings_table(contest, rest, against=BLIND)
     if ablations := played[Kind.ABLATION]:
         whole = [CHIMERA] if contest.of(CHIMERA) else []
