@@ -1,6 +1,6 @@
 """What a batch is made of: sequences, and stretches of time in which none comes or goes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chimera_bench.engine.types import Request
 
@@ -16,16 +16,16 @@ class Stretch:
         begins_at: Seconds on the caller's clock.
         step: Seconds of each step.
         steps: How many, at least 1.
+        ends_at: When the last one ends.
     """
 
     begins_at: float
     step: float
     steps: int
+    ends_at: float = field(init=False)
 
-    @property
-    def ends_at(self) -> float:
-        """When its last step ends."""
-        return self.begins_at + self.step * self.steps
+    def __post_init__(self) -> None:
+        self.ends_at = self.begins_at + self.step * self.steps
 
     def ended(self, now: float) -> int:
         """Return the steps that have ended by `now`, the last one never among them: it ends the stretch."""

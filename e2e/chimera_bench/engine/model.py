@@ -121,12 +121,15 @@ class Engine:
         """
         if request.prompt_tokens + request.output_tokens > self._coefficients.kv_tokens:
             raise DoesNotFit(limit=self._coefficients.kv_tokens)
-        self._settle(now)
+        self._check(now)
         self._submissions += 1
         priority = request.priority if self._scheduling is SchedulingPolicy.PRIORITY else 0
-        insort(self._waiting, Sequence(request, (priority, self._submissions), now), key=_ORDER)
+        sequence = Sequence(request, (priority, self._submissions), now)
+        insort(self._waiting, sequence, key=_ORDER)
         if self._stretch is None:
             self._begin_stretch(now)
+        elif sequence is self._waiting[0] and self._fits(sequence):  # what does not fit now will not until some end
+            self._settle(now)
 
     def cancel(self, request_id: str, now: float) -> bool:
         """Drop a request and free what it holds; False where it has ended or never was.
@@ -134,6 +137,7 @@ class Engine:
         Raises:
             ValueError: The batch has changed by `now`: `advance` comes first.
         """
+        self._check(now)
         self._settle(now)
         if request_id in self._running:
             self._withdraw(self._running[request_id])
@@ -154,12 +158,14 @@ class Engine:
     def _ended(self, now: float) -> int:
         return self._stretch.ended(now) if self._stretch is not None else 0
 
+    def _check(self, now: float) -> None:
+        if self._stretch is not None and self._stretch.ends_at <= now:
+            raise ValueError("The batch has changed before this moment: advance the engine first")
+
     def _settle(self, now: float) -> None:
         """Count the steps that have ended, and let the stretch end with the one in progress."""
         if self._stretch is None:
             return
-        if self._stretch.ends_at <= now:
-            raise ValueError("The batch has changed before this moment: advance the engine first")
         ended = self._stretch.ended(now)
         self._count(ended)
         self._stretch = Stretch(self._stretch.begins_at + ended * self._stretch.step, self._stretch.step, 1)
