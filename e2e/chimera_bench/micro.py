@@ -2,7 +2,8 @@
 
 Runs the picker's own parts in this process, without gRPC, on chat bodies of several sizes, with the default bundle
 and the models of the demo. The baseline of every ratio is reading the same body with the standard library's `json`, in
-the same run: absolute times change with the machine, the ratios hardly do.
+the same run: absolute times change with the machine, the ratios hardly do. Then what deciding alone costs in a pool of
+100 endpoints and 10 models with 40 requests in flight on each.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from rich.console import Console
 from rich.table import Table
 
+from chimera_bench import scheduling_cost
 from chimera_router.datalayer.datastore import Datastore
 from chimera_router.director import ActivePool, Director
 from chimera_router.extproc import codec
@@ -34,13 +36,20 @@ from chimera_router.workflow.table import ProgramTable
 from chimera_training.data import recorded_folder
 
 SIZES = {"1 KB": 1_000, "10 KB": 10_000, "100 KB": 100_000}
+LARGE_POOL = "100 endpoints"
 ROUNDS = 500  # of each part and size; a second or two in all
 
 _COEFFICIENTS = Coefficients(
     base_step=0.007, per_sequence=3e-5, prefill_per_token=2e-5, max_num_seqs=256, kv_tokens=500_000
 )
 _TRAINED = ("CodeQwen1.5-7B-Chat", "Meta-Llama-3-8B-Instruct", "Meta-Llama-3-70B-Instruct")
+_BASELINE = "json.loads (baseline)"
 _HEADERS = RequestHeaders(headers={":path": Api.CHAT.value, ":method": "POST"})
+
+_TITLES = {
+    LARGE_POOL: f"{scheduling_cost.ENDPOINTS} endpoints, {scheduling_cost.MODELS} models, "
+    f"{scheduling_cost.IN_FLIGHT} requests in flight on each; baseline: a body of 1 KB"
+}
 
 Timings = dict[str, list[float]]
 
@@ -53,19 +62,25 @@ def main() -> None:
     arguments = parser.parse_args()
     measured = asyncio.run(measure(arguments.rounds))
     if arguments.json:
-        Console().print_json(json.dumps({size: _summary(timings) for size, timings in measured.items()}))
+        Console().print_json(json.dumps({title: _summary(timings) for title, timings in measured.items()}))
         return
-    for size, timings in measured.items():
-        Console().print(_table(size, timings))
+    for title, timings in measured.items():
+        Console().print(_table(title, timings))
 
 
 async def measure(rounds: int) -> dict[str, Timings]:
-    """Return seconds of each repetition, by size and part."""
+    """Return seconds of each repetition, by what is measured and part."""
     director = _director()
     try:
-        return {size: await _measure(director, size_bytes, rounds) for size, size_bytes in SIZES.items()}
+        measured = {size: await _measure(director, size_bytes, rounds) for size, size_bytes in SIZES.items()}
     finally:
         await director.pool.predictor.aclose()
+    return measured | {LARGE_POOL: _measure_scheduling(rounds)}
+
+
+def _measure_scheduling(rounds: int) -> Timings:
+    bodies = [_body(index, SIZES["1 KB"]) for index in range(rounds)]
+    return {_BASELINE: _timed(json.loads, bodies), **scheduling_cost.measure(rounds)}
 
 
 async def _measure(director: Director, size: int, rounds: int) -> Timings:
@@ -82,7 +97,7 @@ async def _measure(director: Director, size: int, rounds: int) -> Timings:
         exchange.close()
 
     return {
-        "json.loads (baseline)": _timed(json.loads, bodies),
+        _BASELINE: _timed(json.loads, bodies),
         "parse": _timed(lambda body: parse(Api.CHAT, body, limits), bodies),
         "parse to answer": await _awaited(decide, bodies),
     }
@@ -156,8 +171,8 @@ def _summary(timings: Timings) -> dict[str, dict[str, float]]:
     }
 
 
-def _table(size: str, timings: Timings) -> Table:
-    table = Table(title=f"one chat request, body of {size}")
+def _table(title: str, timings: Timings) -> Table:
+    table = Table(title=_TITLES.get(title, f"one chat request, body of {title}"))
     table.add_column("part")
     for heading in ("p50 µs", "p99 µs", "ratio to baseline"):
         table.add_column(heading, justify="right")

@@ -74,11 +74,11 @@ def _table(decision: dict[str, Any]) -> Table:
     caption = f"{how}, application {decision['application']}, priority {decision['priority']}"
     table = Table(title=place, caption=caption)
     table.add_column("model")
-    for heading in ("confidence", "latency s", "tokens left"):
+    for heading in ("confidence", "latency s", "delay s", "tokens left"):
         table.add_column(heading, justify="right")
     table.add_column("verdict")
     for each in decision["models"]:
-        latency = "-" if each["latency_s"] is None else f"{each['latency_s']:.2f}"
-        numbers = (f"{each['confidence']:.2f}", latency, f"{each['remaining_tokens']:.0f}")
+        seconds = ("-" if each[key] is None else f"{each[key]:.2f}" for key in ("latency_s", "delay_s"))
+        numbers = (f"{each['confidence']:.2f}", *seconds, f"{each['remaining_tokens']:.0f}")
         table.add_row(each["model"], *numbers, each["verdict"])
     return table

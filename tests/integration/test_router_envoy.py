@@ -119,7 +119,7 @@ async def test_decision_is_explained_on_request(stack: Stack) -> None:
         unasked = response.headers
 
     assert [set(each) for each in explained["models"]] == [
-        {"model", "confidence", "latency_s", "remaining_tokens", "verdict"}
+        {"model", "confidence", "latency_s", "delay_s", "remaining_tokens", "verdict"}
     ] * 2
     assert wire.DECISION not in unasked
 

@@ -1,6 +1,7 @@
 """What holds for every pool, load and request."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,6 +57,7 @@ loads = st.builds(
     st.integers(0, 10),
     tokens=tokens,
     context=st.integers(0, 5000),
+    prefill=st.floats(0, 100),
     queued=st.lists(st.tuples(st.integers(-100, 100), tokens), max_size=10),
 )
 engine_metrics = st.builds(
@@ -86,11 +88,13 @@ PARTIAL = (Static, Random, Threshold)  # policies that may take none of the mode
 
 
 def with_one_more(load: Load, *, tokens: float) -> Load:
-    entries = zip(load.queue.ranks, load.queue.tokens, strict=True)
+    each = (after - before for before, after in pairwise(load.queue.sums))
+    entries = zip(load.queue.ranks, each, strict=True)
     return Load(
         requests=load.requests + 1,
         tokens=load.tokens + tokens,
         context=load.context,
+        prefill=load.prefill,
         queue=queue([*entries, (0, tokens)]),
     )
 

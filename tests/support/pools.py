@@ -71,16 +71,24 @@ def request(**changes: object) -> SchedulingRequest:
 def queue(entries: Iterable[tuple[int, float]]) -> Queue:
     """Return a queue of (rank, tokens)."""
     ordered = sorted(entries, key=itemgetter(0))
-    return Queue(tuple(rank for rank, _ in ordered), tuple(tokens for _, tokens in ordered))
+    return Queue.of((rank for rank, _ in ordered), (tokens for _, tokens in ordered))
 
 
-def busy(count: int, *, tokens: float = 100.0, context: int = 10, queued: Iterable[tuple[int, float]] = ()) -> Load:
+def busy(
+    count: int,
+    *,
+    tokens: float = 100.0,
+    context: int = 10,
+    prefill: float = 0.0,
+    queued: Iterable[tuple[int, float]] = (),
+) -> Load:
     """Return the load of so many requests that generate and of some, as (rank, tokens), that have not begun."""
     waiting = list(queued)
     return Load(
         requests=count + len(waiting),
         tokens=count * tokens + sum(each for _, each in waiting),
         context=context * (count + len(waiting)),
+        prefill=prefill,
         queue=queue(waiting),
     )
 

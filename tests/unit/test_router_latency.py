@@ -44,6 +44,17 @@ def test_latency_counts_the_batch_this_request_joins() -> None:
     assert latency == pytest.approx(100 * (0.01 + 0.001 * 4))
 
 
+def test_latency_counts_how_others_prompts_stall_each_step() -> None:
+    """A step prefills, on average, what its requests bring in prompt for each token of their answers."""
+    coefficients = Coefficients(
+        base_step=0.01, per_sequence=0.0, prefill_per_token=0.0001, max_num_seqs=8, kv_tokens=10_000
+    )
+
+    latency = estimate(state(HOME, load=busy(3, prefill=20.0)), demand(coefficients, tokens=100))
+
+    assert latency == pytest.approx(100 * (0.01 + 20 * 0.0001))
+
+
 def test_latency_leaves_the_cached_share_of_the_prompt_out_of_prefill() -> None:
     """Tokens in the endpoint's prefix cache cost no prefill."""
     coefficients = Coefficients(

@@ -15,7 +15,7 @@ def test_ledger_counts_a_request_from_open_to_close() -> None:
     held = ledger.of(HOME.address)
     ledger.close(ticket)
 
-    assert held == Load(requests=1, tokens=100.0, context=30, prefill=0.3, queue=Queue((7,), (100.0,)))
+    assert held == Load(requests=1, tokens=100.0, context=30, prefill=0.3, queue=Queue.of((7,), (100.0,)))
     assert ledger.of(HOME.address) is IDLE
 
 
@@ -64,8 +64,8 @@ def test_ledger_queues_by_rank_then_arrival() -> None:
     whole = ledger.of(HOME.address).queue
     ledger.progress(first, generated=1)
 
-    assert whole == Queue((100, 300, 300), (100.0, 300.0, 300.4))
-    assert ledger.of(HOME.address).queue == Queue((100, 300), (100.0, 300.4))
+    assert whole == Queue.of((100, 300, 300), (100.0, 300.0, 300.4))
+    assert ledger.of(HOME.address).queue == Queue.of((100, 300), (100.0, 300.4))
 
 
 def test_ledger_gives_the_same_load_until_something_changes() -> None:

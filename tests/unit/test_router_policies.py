@@ -1,14 +1,16 @@
 import pytest
-from pools import busy, endpoint, model, prediction, request, state
+from candidates import candidate, chosen
+from pools import request
 
-from chimera_router.scheduling.policies import Candidate, LeastLoaded, RoundRobin, Slack, Static
+from chimera_router.scheduling.policies import (
+    ConfidenceObjective,
+    LatencyObjective,
+    Marginal,
+    Policy,
+    Slack,
+    Utility,
+)
 from chimera_router.scheduling.types import Verdict
-
-
-def candidate(name: str, *, latency: float, confidence: float = 0.5, running: int = 0, delay: float = 0.0) -> Candidate:
-    place = state(endpoint(f"{name}-0", name), load=busy(running))
-    return Candidate(model=model(name), state=place, latency=latency, delay=delay, prediction=prediction(confidence))
-
 
 SMALL = candidate("small", latency=1.0, confidence=0.5)
 
@@ -56,26 +58,123 @@ def test_slack_breaks_a_tie_in_confidence_by_latency() -> None:
     assert choice.verdicts["faster"] is Verdict.CHOSEN
 
 
-@pytest.mark.parametrize(("workflow", "expected"), [(0, "a"), (1, "b"), (2, "c"), (3, "a")])
-def test_round_robin_turns_on_the_workflow(workflow: int, expected: str) -> None:
-    """Each workflow takes the next model in the pool's order, whatever its latency."""
-    models = [candidate(name, latency=1.0) for name in "abc"]
+def test_marginal_takes_what_its_confidence_pays_for() -> None:
+    """A model that is surer by less than its seconds cost is not taken, and its verdict says so."""
+    rivals = [candidate("small", latency=1.0, confidence=0.5), candidate("large", latency=3.0, confidence=0.65)]
 
-    choice = RoundRobin().choose(models, request(workflow=workflow))
+    dear, cheap = Marginal(0.1).choose(rivals, request()), Marginal(0.05).choose(rivals, request())
 
-    assert choice.verdicts[expected] is Verdict.CHOSEN
-
-
-def test_least_loaded_takes_the_fewest_requests() -> None:
-    """The model whose endpoint has the fewest requests wins, whatever its confidence."""
-    models = [candidate("a", latency=1.0, confidence=0.9, running=2), candidate("b", latency=9.0, running=1)]
-
-    assert LeastLoaded().choose(models, request()).verdicts["b"] is Verdict.CHOSEN
+    assert dear.verdicts == {"small": Verdict.CHOSEN, "large": Verdict.TOO_DEAR}
+    assert cheap.verdicts == {"small": Verdict.LESS_CONFIDENT, "large": Verdict.CHOSEN}
 
 
-def test_static_takes_its_model_or_none() -> None:
-    """Static sends to its own model and to no other, even while that has no endpoint."""
-    there = Static("small").choose([SMALL, candidate("large", latency=1.0)], request())
-    gone = Static("small").choose([candidate("large", latency=1.0)], request())
+def test_marginal_counts_what_others_lose() -> None:
+    """Of two models alike the one on the quieter engine wins, whatever this request's own latency."""
+    rivals = [candidate("crowded", latency=1.0, delay=5.0), candidate("quiet", latency=2.0, delay=0.5)]
 
-    assert (there.verdicts["small"], gone.chosen) == (Verdict.CHOSEN, None)
+    assert chosen(Marginal(0.1).choose(rivals, request())) == "quiet"
+
+
+def test_marginal_without_a_price_breaks_ties_by_time() -> None:
+    """Of two equally confident models the one that takes less of everybody's time wins."""
+    rivals = [candidate("slow", latency=2.0), candidate("fast", latency=1.0)]
+
+    assert chosen(Marginal(0.0).choose(rivals, request())) == "fast"
+
+
+def test_utility_weighs_own_latency_and_not_the_others() -> None:
+    """What others lose is nothing to utility."""
+    rivals = [candidate("crowded", latency=1.0, delay=50.0), candidate("quiet", latency=2.0)]
+
+    assert chosen(Utility(0.1).choose(rivals, request())) == "crowded"
+
+
+def test_utility_charges_parameters_times_tokens() -> None:
+    """Cost is relative to the largest model: a seventh of its size and half its tokens cost a fourteenth."""
+    small = candidate("small", confidence=0.5, parameters_b=10, tokens=50)
+    large = candidate("large", confidence=0.7, parameters_b=70, tokens=100)
+
+    cheap, dear = Utility(0.0, 0.2), Utility(0.0, 0.2 / (1 - 1 / 14) + 0.01)
+
+    assert chosen(cheap.choose([small, large], request())) == "large"
+    assert chosen(dear.choose([small, large], request())) == "small"
+
+
+def test_utility_of_models_of_unknown_size_is_free_of_cost() -> None:
+    """Without any size there is nothing to charge."""
+    rivals = [candidate("a", confidence=0.4), candidate("b", confidence=0.5)]
+
+    assert chosen(Utility(0.0, 5.0).choose(rivals, request())) == "b"
+
+
+def test_latency_objective_takes_the_most_confident_in_time() -> None:
+    """Those who would be late are too slow, however confident."""
+    rivals = [
+        candidate("a", latency=1.0, confidence=0.4),
+        candidate("b", latency=2.0, confidence=0.6),
+        candidate("c", latency=2.1, confidence=0.9),
+    ]
+
+    choice = LatencyObjective(2.0).choose(rivals, request())
+
+    assert choice.verdicts == {"a": Verdict.LESS_CONFIDENT, "b": Verdict.CHOSEN, "c": Verdict.TOO_SLOW}
+
+
+def test_latency_objective_takes_the_fastest_where_nobody_is_in_time() -> None:
+    """A target that cannot be met is missed by as little as possible."""
+    rivals = [candidate("a", latency=3.0, confidence=0.9), candidate("b", latency=2.0)]
+
+    assert chosen(LatencyObjective(1.0).choose(rivals, request())) == "b"
+
+
+def test_confidence_objective_takes_the_cheapest_that_is_sure_enough() -> None:
+    """Of those above the target the one with the fewest parameters times tokens serves."""
+    rivals = [
+        candidate("a", confidence=0.5, parameters_b=3),
+        candidate("b", confidence=0.7, parameters_b=70, tokens=10),
+        candidate("c", confidence=0.9, parameters_b=30, tokens=100),
+    ]
+
+    choice = ConfidenceObjective(0.6).choose(rivals, request())
+
+    assert choice.verdicts == {"a": Verdict.LESS_CONFIDENT, "b": Verdict.CHOSEN, "c": Verdict.TOO_DEAR}
+
+
+def test_confidence_objective_takes_the_most_confident_where_none_is_sure_enough() -> None:
+    """A target that cannot be met is missed by as little as possible."""
+    rivals = [candidate("a", confidence=0.2), candidate("b", confidence=0.3)]
+
+    assert chosen(ConfidenceObjective(0.6).choose(rivals, request())) == "b"
+
+
+SURE = candidate("sure", latency=2.0, confidence=0.9, parameters_b=70)
+QUICK = candidate("quick", latency=0.5, confidence=0.5, parameters_b=7)
+
+
+@pytest.mark.parametrize(
+    ("policy", "gain"),
+    [
+        pytest.param(Slack(slack=5.0), 0.4, id="slack, the kept one fast enough"),
+        pytest.param(Marginal(0.1), 0.4 - 0.15, id="marginal"),
+        pytest.param(Utility(0.1, 0.0), 0.4 - 0.15, id="utility"),
+        pytest.param(Utility(0.0, 0.2), 0.4 - 0.2 * 0.9, id="utility with cost"),
+        pytest.param(LatencyObjective(3.0), 0.4, id="latency objective, the kept one in time"),
+        pytest.param(ConfidenceObjective(0.8), 0.4, id="confidence objective, the kept one not sure enough"),
+    ],
+)
+def test_gain_of_a_surer_model_is_confidence(policy: Policy, gain: float) -> None:
+    """What a policy gains by leaving a model for a surer one is in confidence, less what it charges."""
+    assert policy.gain(SURE, QUICK) == pytest.approx(gain)
+
+
+@pytest.mark.parametrize(
+    ("policy", "gain"),
+    [
+        pytest.param(Slack(slack=1.0), 0.75, id="slack, the kept one too slow"),
+        pytest.param(LatencyObjective(1.0), 0.75, id="latency objective, the kept one late"),
+        pytest.param(ConfidenceObjective(0.4), 0.9, id="confidence objective, both sure enough"),
+    ],
+)
+def test_gain_of_a_quicker_or_cheaper_model_is_a_share(policy: Policy, gain: float) -> None:
+    """Where it leaves a model for being slow or dear, the gain is the share of time or cost saved."""
+    assert policy.gain(QUICK, SURE) == pytest.approx(gain)

@@ -4,7 +4,7 @@ import pytest
 from pools import FAST, SLOW, busy, endpoint, model, prediction, predictions, request, snapshot, state
 
 from chimera_router.scheduling.orders import Arrival
-from chimera_router.scheduling.policies import Slack, Static
+from chimera_router.scheduling.policies import Marginal, Slack, Static
 from chimera_router.scheduling.scheduler import Scheduler
 from chimera_router.scheduling.types import (
     Assignment,
@@ -162,3 +162,62 @@ def test_static_policy_without_its_model_refuses() -> None:
     outcome = Scheduler(policy=Static("small")).schedule(request(), SURE_OF_LARGE, pool, now=0.0)
 
     assert isinstance(outcome, Rejection)
+
+
+HOME = Assignment(model="small", endpoint=SMALL_0.address, seen_tokens=80)
+
+
+@pytest.mark.parametrize(
+    ("margin", "expected"),
+    [(None, ("small", Reason.WORKFLOW)), (0.6, ("small", Reason.WORKFLOW)), (0.4, ("large", Reason.POLICY))],
+)
+def test_later_stage_leaves_its_model_only_for_enough(margin: float | None, expected: tuple[str, Reason]) -> None:
+    """Restaging gains .5 of confidence here: less than the margin keeps the model."""
+    decision = decide(request(assignment=HOME), scheduler=Scheduler(policy=Slack(1.0, 0.1), restage=margin))
+
+    assert (decision.model, decision.reason) == expected
+
+
+def test_restaging_that_gains_too_little_says_so() -> None:
+    """The model that the policy would have taken is named in the verdicts."""
+    decision = decide(request(assignment=HOME), scheduler=Scheduler(policy=Slack(1.0, 0.1), restage=0.6))
+
+    assert {v.model: v.verdict for v in decision.verdicts} == {"small": Verdict.CHOSEN, "large": Verdict.NO_GAIN}
+
+
+def test_restaging_keeps_the_model_where_the_policy_takes_none() -> None:
+    """A policy whose own model is gone does not end a workflow that another one serves."""
+    decision = decide(request(assignment=HOME), scheduler=Scheduler(policy=Static("gone"), restage=0.0))
+
+    assert (decision.model, decision.reason) == ("small", Reason.WORKFLOW)
+
+
+def test_restaging_counts_the_prefix_cached_at_home() -> None:
+    """Leaving costs the prefill of what the workflow's endpoint has seen."""
+    costly = [replace(each, coefficients=replace(each.coefficients, prefill_per_token=0.05)) for each in (SMALL, LARGE)]
+    pool = snapshot(costly, [state(SMALL_0), state(LARGE_0)])
+    scheduler = Scheduler(policy=Marginal(0.1), restage=0.0)
+
+    fresh = decide(request(assignment=replace(HOME, seen_tokens=0)), pool, scheduler)
+    cached = decide(request(assignment=HOME), pool, scheduler)
+
+    assert (fresh.model, cached.model) == ("large", "small")
+
+
+def test_prompt_is_cached_where_the_workflow_was() -> None:
+    """A decision says how much of the prompt its endpoint holds, never more than there is."""
+    home = Assignment(model="small", endpoint=SMALL_0.address, seen_tokens=500)
+
+    assert decide(request(assignment=home)).cached_tokens == 100
+    assert decide(request(assignment=HOME)).cached_tokens == 80
+    assert decide(request()).cached_tokens == 0
+
+
+def test_engine_in_order_of_arrival_lets_nobody_pass() -> None:
+    """Where the model takes no priorities every queued request stands before a newcomer, however short that is."""
+    crowd = state(SMALL_0, load=busy(4, queued=[(10_000, 500), (10_000, 500)]))
+
+    passing = decide(request(), snapshot([SMALL], [crowd]))
+    waiting = decide(request(), snapshot([model("small", FAST, priority=False)], [crowd]))
+
+    assert waiting.latency - passing.latency == pytest.approx(1000 / 400)

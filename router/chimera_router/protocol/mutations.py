@@ -55,12 +55,13 @@ def chunks(body: bytes) -> list[bytes]:
 
 
 def explanation(decision: Decision) -> str:
-    """Return the decision as one line of JSON: every model's confidence, latency in seconds, tokens and verdict."""
+    """Return the decision as one line of JSON: each model's confidence, seconds, tokens and verdict."""
     models = [
         {
             "model": verdict.model,
             "confidence": round(verdict.confidence, 4),
-            "latency_s": None if verdict.latency is None else round(verdict.latency, 4),
+            "latency_s": _rounded(verdict.latency),
+            "delay_s": _rounded(verdict.delay),
             "remaining_tokens": round(verdict.remaining_tokens, 1),
             "verdict": verdict.verdict,
         }
@@ -77,6 +78,10 @@ def explanation(decision: Decision) -> str:
         "models": models,
     }
     return msgspec.json.encode(outline).decode()
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 4)
 
 
 def _extra(error: RequestError) -> Headers:

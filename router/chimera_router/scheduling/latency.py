@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from chimera_router.scheduling.types import Coefficients, EndpointState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: a frozen one takes three times as long to make, one for each model
 class Demand:
     """What a request asks of one model's engines, worked out once for all of them.
 
@@ -47,8 +47,7 @@ def estimate(state: EndpointState, demand: Demand) -> float:
     if _has_room(state, demand, there):
         return demand.prefill + demand.remaining * _step(state, coefficients, there + 1)
     batch, _, tokens = _line(state, demand, there)
-    step = _step(state, coefficients, batch)
-    return tokens * step / batch + demand.prefill + demand.remaining * step
+    return demand.prefill + (tokens / batch + demand.remaining) * _step(state, coefficients, batch)
 
 
 def delay(state: EndpointState, demand: Demand) -> float:
@@ -86,12 +85,14 @@ def _line(state: EndpointState, demand: Demand, there: int) -> tuple[int, int, f
     """
     load = state.load
     batch = _batch(state, demand.coefficients, there)
-    queued = there - batch if there > batch else 0
-    ahead, tokens = load.queue.ahead(demand.rank, queued)
+    queued = there - batch
+    own = len(load.queue.ranks)
     mean = load.tokens / load.requests if load.requests else demand.tokens
-    foreign = queued - len(load.queue.ranks)
-    if foreign > 0:
-        return batch, queued - ahead - foreign, tokens + (foreign + 1) * mean
+    if queued <= 0:
+        return batch, 0, mean
+    ahead, tokens = load.queue.ahead(demand.rank, queued)
+    if queued > own:
+        return batch, own - ahead, tokens + (queued - own + 1) * mean
     return batch, queued - ahead, tokens + mean
 
 

@@ -55,7 +55,7 @@ class _Awaited:
         del self._ranks[index], self._numbers[index], self._tokens[index]
 
     def queue(self) -> Queue:
-        return Queue(tuple(self._ranks), tuple(self._tokens))
+        return Queue.of(self._ranks, self._tokens)
 
 
 class _Account:

@@ -1,22 +1,28 @@
 """What one picker has in flight on one endpoint, added up: the sums that an estimate needs."""
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cached_property
 from itertools import accumulate
+from typing import Self
 
 
-@dataclass(frozen=True)  # without slots: it keeps the sums it was once asked for
+@dataclass(frozen=True, slots=True)
 class Queue:
     """Requests that have generated nothing yet, in the order in which their engine admits them.
 
     Attributes:
         ranks: Sorted; of equal ones that which came first is first.
-        tokens: Output tokens expected of each.
+        sums: Output tokens expected of the first none, one, two and so on: one more than there are ranks.
     """
 
     ranks: tuple[int, ...] = ()
-    tokens: tuple[float, ...] = ()
+    sums: tuple[float, ...] = (0.0,)
+
+    @classmethod
+    def of(cls, ranks: Iterable[int], tokens: Iterable[float]) -> Self:
+        """Return the queue of requests in order, each with its rank and expected tokens."""
+        return cls(tuple(ranks), (0.0, *accumulate(tokens)))
 
     def ahead(self, rank: int | None, waiting: int) -> tuple[int, float]:
         """Return how many of the last `waiting` stand before a newcomer, and their tokens.
@@ -32,11 +38,7 @@ class Queue:
         last = everybody if rank is None else bisect_right(self.ranks, rank)
         if last <= first:
             return 0, 0.0
-        return last - first, self._sums[last] - self._sums[first]
-
-    @cached_property
-    def _sums(self) -> tuple[float, ...]:
-        return (0.0, *accumulate(self.tokens))
+        return last - first, self.sums[last] - self.sums[first]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,6 +118,7 @@ def _verdict(
         model=model,
         confidence=prediction.confidence,
         latency=candidate.latency if candidate else None,
+        delay=candidate.delay if candidate else None,
         remaining_tokens=prediction.remaining_tokens,
         verdict=verdicts.get(model, Verdict.NO_ENDPOINT),
     )

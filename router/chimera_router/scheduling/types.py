@@ -218,11 +218,17 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVerdict:
-    """One model in the decision. Latency in seconds, on its best endpoint; None where it has none."""
+    """One model in the decision, on its best endpoint; latency and delay are None where it has none.
+
+    Attributes:
+        latency: Seconds until the workflow's last token.
+        delay: Seconds that the other requests there would lose, added up.
+    """
 
     model: str
     confidence: float
     latency: float | None
+    delay: float | None
     remaining_tokens: float
     verdict: Verdict
 
