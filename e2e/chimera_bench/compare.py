@@ -94,12 +94,12 @@ def _workers(grounds: Mapping[str, Ground], count: int) -> Iterator[ProcessPoolE
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Ignore Ctrl-C while workers start: they inherit that, and leave it to their parent."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Hold Ctrl-C back while workers start: they inherit that for good, and leave it to their parent."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _grounds: dict[str, Ground] = {}  # of a worker process
