@@ -2,16 +2,21 @@
 
 import multiprocessing
 import os
+import pickle
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 
 from chimera_bench.baselines import CATALOGUE
 from chimera_bench.ground import Ground
 from chimera_bench.records import Cell, Record
+
+ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 class WorkerLost(Exception):  # noqa: N818 - what happened
@@ -82,7 +87,10 @@ def _workers(grounds: Mapping[str, Ground], count: int) -> Iterator[ProcessPoolE
     """Yield an executor; whatever interrupts its use ends the workers at once."""
     # Not forked: the sessions and threads that made the predictions do not survive a fork.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(grounds,)) as executor:
+    with (
+        _stored(grounds) as path,
+        ProcessPoolExecutor(count, mp_context=context, initializer=_begin, initargs=(path,)) as executor,
+    ):
         try:
             yield executor
         except BaseException:
@@ -93,22 +101,40 @@ def _workers(grounds: Mapping[str, Ground], count: int) -> Iterator[ProcessPoolE
 
 
 @contextmanager
+def _stored(grounds: Mapping[str, Ground]) -> Iterator[Path]:
+    """Yield a file with the grounds: sent to a worker as it starts, they would hold its parent up until it has."""
+    with TemporaryDirectory(prefix="chimera-bench-") as folder:
+        path = Path(folder) / "grounds.pickle"
+        path.write_bytes(pickle.dumps(grounds))
+        yield path
+
+
+@contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C back while workers start: they inherit that for good, and leave it to their parent."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    """Hold signals back while workers start, so that none is left half started.
+
+    Workers inherit that Ctrl-C is blocked, for good: they leave it to their parent.
+    """
+    received: list[int] = []
+    before = {number: signal.signal(number, lambda each, _: received.append(each)) for number in ENDING}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for each in received:
+            signal.raise_signal(each)
 
 
 _grounds: dict[str, Ground] = {}  # of a worker process
 
 
-def _begin(grounds: Mapping[str, Ground]) -> None:
+def _begin(path: Path) -> None:
     """Make this process a worker, for as long as its parent lives."""
     Thread(target=_end_with_parent, daemon=True).start()
-    _grounds.update(grounds)
+    _grounds.update(pickle.loads(path.read_bytes()))  # noqa: S301 - the parent's own file
 
 
 def _end_with_parent() -> None:
