@@ -1,6 +1,7 @@
 """What a bench needs to know of a pool document."""
 
 from chimera_operator.api.pool import HeterogeneousModelPool
+from chimera_operator.rendering.coefficients import StepTime
 from chimera_operator.rendering.router_config import step_times
 from chimera_router.scheduling.types import Coefficients
 
@@ -25,13 +26,15 @@ def coefficients(pool: HeterogeneousModelPool) -> dict[str, Coefficients]:
     Raises:
         PoolError: A model's step time is neither given nor can be estimated.
     """
-    return {
-        name: Coefficients(
-            base_step=time.base_step_ms / 1e3,
-            per_sequence=time.step_per_sequence_us / 1e6,
-            prefill_per_token=time.prefill_us_per_token / 1e6,
-            max_num_seqs=time.max_num_seqs,
-            kv_tokens=time.kv_tokens,
-        )
-        for name, time in step_times(pool).items()
-    }
+    return {name: coefficients_of(time) for name, time in step_times(pool).items()}
+
+
+def coefficients_of(time: StepTime) -> Coefficients:
+    """Return a step time in the words of the scheduler: seconds."""
+    return Coefficients(
+        base_step=time.base_step_ms / 1e3,
+        per_sequence=time.step_per_sequence_us / 1e6,
+        prefill_per_token=time.prefill_us_per_token / 1e6,
+        max_num_seqs=time.max_num_seqs,
+        kv_tokens=time.kv_tokens,
+    )

@@ -13,19 +13,13 @@ import msgspec
 
 from chimera_bench.replay.conversation import Conversation, ReplayError
 from chimera_bench.replay.results import StageResult, WorkflowResult
+from chimera_bench.replay.retries import RETRIES, pause_after
 from chimera_bench.replay.stream import CutShort, Reply, read_reply
 from chimera_bench.workload import Arrival
 from chimera_router import wire
 
 # The name that asks any pool for the full choice.
 AUTO = "auto"
-
-# Attempts after the first. With the pauses below they span 5 s: a picker takes a dead engine out in less.
-RETRIES = 7
-
-# Seconds before the first retry; each later one waits twice as long, up to the longest.
-FIRST_PAUSE = 0.1
-LONGEST_PAUSE = 1.0
 
 # Seconds for one attempt: no queue of the demo is as long.
 ATTEMPT_SECONDS = 120.0
@@ -95,7 +89,7 @@ class LiveReplay:
             try:
                 model, reply = await self._attempt(session, conversation.messages)
             except (aiohttp.ClientError, TimeoutError, CutShort):
-                await asyncio.sleep(min(LONGEST_PAUSE, FIRST_PAUSE * 2**retries))
+                await asyncio.sleep(pause_after(retries))
                 continue
             conversation.take(model, reply.text)
             return StageResult(model=model, output_tokens=reply.output_tokens, retries=retries)

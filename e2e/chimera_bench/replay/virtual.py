@@ -15,6 +15,7 @@ from chimera_bench.engine.model import Engine
 from chimera_bench.engine.types import DoesNotFit, Event, EventKind, Request, SchedulingPolicy
 from chimera_bench.replay.foresight import Foresight
 from chimera_bench.replay.results import StageResult, WorkflowResult
+from chimera_bench.replay.retries import RETRIES, pause_after
 from chimera_bench.serving import ServingPool
 from chimera_bench.workload import Arrival
 from chimera_router.datalayer.datastore import Datastore
@@ -33,10 +34,6 @@ from chimera_router.scheduling.types import (
     SchedulingRequest,
 )
 from chimera_training.data import Stage, Workflow
-
-# Attempts after a refused one, and the seconds between two.
-RETRIES = 7
-PAUSE = 1.0
 
 # Seconds between two looks at the streams of an engine: a handful of tokens each, of the hundreds that are foreseen.
 STREAM_INTERVAL = 0.05
@@ -208,8 +205,8 @@ class _Replay:
         if run.retries == RETRIES:
             self._give_up(run)
             return
+        self._time.call_at(self._time.now + pause_after(run.retries), lambda: self._ask(run))
         run.retries += 1
-        self._time.call_at(self._time.now + PAUSE, lambda: self._ask(run))
 
     def _send(self, run: _Run, decision: Decision, request: SchedulingRequest) -> None:
         model, address = decision.model, decision.endpoint.address

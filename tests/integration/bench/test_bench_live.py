@@ -7,7 +7,7 @@ import pytest
 from bench_pools import fake_pool, wait_for
 from bench_workloads import at, run
 
-from chimera_bench.replay import live
+from chimera_bench.replay import retries
 from chimera_bench.replay.conversation import ReplayError
 from chimera_bench.replay.live import LiveReplay
 from chimera_bench.replay.results import WorkflowResult
@@ -20,7 +20,7 @@ RUNS = {"S": [SMALL], "L": [LARGE]}
 
 
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "LONGEST_PAUSE", 0.001)
+    monkeypatch.setattr(retries, "LONGEST_PAUSE", 0.001)
 
 
 async def replay(url: str, *moments: float, speed: float = 1.0) -> list[WorkflowResult]:
@@ -103,7 +103,7 @@ async def test_a_lost_connection_is_a_failed_request(monkeypatch: pytest.MonkeyP
         pass
     (result,) = await replay(url, 0.0)
 
-    assert (result.model, result.retries, result.success) == (None, live.RETRIES, False)
+    assert (result.model, result.retries, result.success) == (None, retries.RETRIES, False)
 
 
 async def test_attempts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,7 +112,7 @@ async def test_attempts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     async with fake_pool(RUNS, lambda messages: 500 if len(messages) > 2 else "S") as (url, pool):
         (result,) = await replay(url, 0.0)
 
-    assert len(pool.bodies) == 1 + 1 + live.RETRIES
+    assert len(pool.bodies) == 1 + 1 + retries.RETRIES
     assert [stage.model for stage in result.stages] == ["S", None]
     assert not result.success
 
