@@ -150,6 +150,14 @@ def oracle(_: Background, *, price: float = 0.007) -> Setup:
     return Setup(policy=Marginal(price=price), order=RemainingFirst(), lengths=Source.TRUTH, confidence=Source.TRUTH)
 
 
+def true_lengths(_: Background, *, price: float = DEFAULT_PRICE) -> Setup:
+    """Chimera as recommended, with true lengths: what better ones could still gain, in order and in latency estimates.
+
+    A reference: nobody knows them beforehand.
+    """
+    return Setup(policy=Marginal(price=price), order=RemainingFirst(), lengths=Source.TRUTH)
+
+
 def without_confidence(background: Background, *, price: float = DEFAULT_PRICE) -> Setup:
     """Chimera that knows how often each model is right, but not on which task."""
     return replace(chimera(background, price=price), confidence=Source.AVERAGES)
@@ -205,6 +213,7 @@ _CONTESTANTS = (
         grid={"slack": (0.0, 0.25, 0.5, 1.0, DEFAULT_SLACK, 2.5, 4.0, 8.0), "min_gain": (0.0, DEFAULT_MIN_GAIN, 0.1)},
     ),
     Contestant(kind=Kind.REFERENCE, build=stjf, grid={"aging_rate": AGING_RATES}),
+    Contestant(kind=Kind.REFERENCE, build=true_lengths),
     Contestant(kind=Kind.REFERENCE, build=oracle, grid={"price": (0.001, 0.004, 0.012, 0.03, 0.08, 0.3, 1.5)}),
     Contestant(kind=Kind.ABLATION, build=without_confidence),
     Contestant(kind=Kind.ABLATION, build=without_length),

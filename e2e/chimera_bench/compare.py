@@ -30,7 +30,7 @@ def cells(
     grounds: Mapping[str, Ground],
     policies: Iterable[str],
     *,
-    loads: Sequence[float],
+    loads: Callable[[Ground], Sequence[float]],
     seeds: int,
     swept: bool,
 ) -> list[Cell]:
@@ -38,7 +38,7 @@ def cells(
     return [
         Cell(workload=ground.workload, pool=pool, policy=policy, params=params, load=load, seed=seed)
         for pool, ground in grounds.items()
-        for load in loads
+        for load in loads(ground)
         for policy in policies
         for params in CATALOGUE[policy].settings(swept=swept)
         for seed in range(seeds)

@@ -39,7 +39,7 @@ def settings_table(contest: Contest, policies: Iterable[str], *, against: str) -
     first = [contest.of(policy)[0] for policy in policies]
     other = next(iter(contest.of(against)), None)
     result = _table(
-        f"{contest.pool}, load {contest.load:g}: {_size(first[0])} of {contest.workload}",
+        f"{contest.pool}, load {contest.load:.3g}: {_size(first[0])} of {contest.workload}",
         f"Models: {' / '.join(first[0].records[0].share)}. Last two columns: against {against}.",
         HEADINGS,
     )
@@ -59,7 +59,7 @@ def frontier_table(contest: Contest, ours: Sequence[Setting], others: Iterable[s
         others: Policies to hold it against.
     """
     result = _table(
-        f"{contest.pool}, load {contest.load:g}: the frontier of {ours[0].policy} against that of others",
+        f"{contest.pool}, load {contest.load:.3g}: the frontier of {ours[0].policy} against that of others",
         "Means over the scores, or latencies, that both frontiers give, interpolated between settings.",
         ("settings", "latency at\nequal score", "extremes", "at scores\n%", "points at\nequal latency"),
     )

@@ -71,7 +71,7 @@ def _panel(axes: Axes, contest: Contest, looks: Mapping[str, dict[str, Any]]) ->
         _line(axes, policy, _on_frontier(contest.of(policy)), looks[policy])
     axes.set_xscale("log")
     logarithmic(axes.xaxis)
-    axes.set_title(f"{contest.pool}, load {contest.load:g}", fontsize="medium")
+    axes.set_title(f"{contest.pool}, load {contest.load:.3g}", fontsize="medium")
     axes.set_xlabel("mean end-to-end latency of a workflow, s")
     axes.set_ylabel("workflows solved, %")
     axes.grid(visible=True, alpha=0.25)

@@ -31,6 +31,12 @@ class Ground:
     gaps: Sequence[float]
     workflows: int
 
+    def load_of(self, share: float) -> float:
+        """Return the load at which this share of what all engines serve together arrives."""
+        engines = self.background.pool.coefficients
+        together = sum(saturation_rate(self.tasks, {model: engine}) for model, engine in engines.items())
+        return share * together / saturation_rate(self.tasks, engines)
+
     def play(self, cell: Cell) -> Record:
         """Replay the cell's workload under its policy."""
         setup = CATALOGUE[cell.policy].build(self.background, **cell.params)

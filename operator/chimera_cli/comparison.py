@@ -17,7 +17,7 @@ from chimera_cli.signals import ending_on_signals
 
 if TYPE_CHECKING:
     from chimera_bench.ground import Ground
-    from chimera_bench.records import Record
+    from chimera_bench.records import Cell, Record
     from chimera_bench.serving import ServingPool
 
 FAILED = 1
@@ -59,6 +59,15 @@ def compare(  # noqa: PLR0913 - one parameter an option
             min=0.01,
             max=100,
             help="Arrival rate; at 1 blind round robin saturates its slowest engine; repeatable. Default: 0.85.",
+        ),
+    ] = None,
+    capacity: Annotated[
+        list[float] | None,
+        typer.Option(
+            metavar="X",
+            min=0.01,
+            max=100,
+            help="Arrival rate as a share of what all engines serve together, in place of --load; repeatable.",
         ),
     ] = None,
     seeds: Annotated[
@@ -119,7 +128,8 @@ def compare(  # noqa: PLR0913 - one parameter an option
         names = _policies(policy or [], swept=sweep, ablations=ablations)
         change = partial(_changed, slots=max_num_seqs, prefix_caching=prefix_caching)
         grounds = _grounds(data, pools, pool or [], bundle, spacing=arrivals, workflows=workflows, change=change)
-        records = _play(grounds, names, load or [LOAD], seeds, swept=sweep, workers=workers or os.cpu_count() or 1)
+        planned = _cells(grounds, names, load or [], capacity or [], seeds=seeds, swept=sweep)
+        records = _play(grounds, planned, workers=workers or os.cpu_count() or 1)
         show(records, as_json=as_json, plot_file=plot_file)
     except ModuleNotFoundError as error:
         refuse(f"`chimera bench` needs the packages of the extras `local` and `train`: {error.name} is missing")
@@ -182,24 +192,31 @@ def _changed(pool: "ServingPool", *, slots: int | None, prefix_caching: bool) ->
     return pool if slots is None else pool.with_slots(slots)
 
 
-def _play(  # noqa: PLR0913 - what the options say of the comparison
+def _cells(  # noqa: PLR0913 - what the options say of the comparison
     grounds: "dict[str, Ground]",
     names: Sequence[str],
     loads: Sequence[float],
-    seeds: int,
+    shares: Sequence[float],
     *,
+    seeds: int,
     swept: bool,
-    workers: int,
-) -> "list[Record]":
-    from chimera_bench.compare import WorkerLost, cells, compare  # noqa: PLC0415 - see _policies
+) -> "list[Cell]":
+    from chimera_bench.compare import cells  # noqa: PLC0415 - see _policies
 
-    planned = cells(grounds, names, loads=list(dict.fromkeys(loads)), seeds=seeds, swept=swept)
+    def of(ground: "Ground") -> list[float]:
+        return list(dict.fromkeys([*loads, *map(ground.load_of, shares)])) or [LOAD]
+
+    return cells(grounds, names, loads=of, seeds=seeds, swept=swept)
+
+
+def _play(grounds: "dict[str, Ground]", planned: "Sequence[Cell]", *, workers: int) -> "list[Record]":
+    from chimera_bench.compare import WorkerLost, compare  # noqa: PLC0415 - see _policies
+
+    workers = min(workers, len(planned))
     with ending_on_signals(), _progress() as progress:
         bar = progress.add_task("replay on simulated engines", total=len(planned))
         try:
-            return compare(
-                grounds, planned, workers=min(workers, len(planned)), on_record=lambda: progress.advance(bar)
-            )
+            return compare(grounds, planned, workers=workers, on_record=lambda: progress.advance(bar))
         except WorkerLost as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(FAILED) from None

@@ -59,7 +59,7 @@ def test_all_of_the_design_is_there() -> None:
         *("round-robin", "least-loaded", "always-small", "always-large", "random-split"),
         *("mlfq", "ltr", "route-llm", "router", "fastest", "slack"),
     }
-    assert set(names(Kind.REFERENCE)) == {"stjf", "oracle"}
+    assert set(names(Kind.REFERENCE)) == {"stjf", "true-lengths", "oracle"}
     assert {"without-confidence", "without-length", "without-aging", "without-reuse", "without-delay"} <= set(
         names(Kind.ABLATION)
     )

@@ -13,7 +13,7 @@ GROUNDS = {"two": ground()}
 
 
 def planned(*policies: str, loads: tuple[float, ...] = (0.85,), seeds: int = 1, swept: bool = False) -> list[Cell]:
-    return cells(GROUNDS, policies, loads=loads, seeds=seeds, swept=swept)
+    return cells(GROUNDS, policies, loads=lambda _: loads, seeds=seeds, swept=swept)
 
 
 def played(policy: str, *, load: float = 0.85, seed: int = 0, **params: float) -> Record:
@@ -115,6 +115,14 @@ def test_a_trace_spaces_arrivals() -> None:
     (cell,) = planned("round-robin")
 
     assert steady.play(cell).latency_mean < bursts.play(cell).latency_mean
+
+
+def test_a_share_of_capacity_is_a_load() -> None:
+    """Round robin sends each of two engines half: at load 1 the slower one is full, and the other one is not."""
+    full = GROUNDS["two"].load_of(1.0)
+
+    assert full > 1.0
+    assert GROUNDS["two"].load_of(0.7) == pytest.approx(0.7 * full)
 
 
 def test_more_load_takes_more_time() -> None:

@@ -102,6 +102,16 @@ def test_slots_are_limited_and_arrivals_taken_from_a_trace() -> None:
     assert narrow["latency_p99"] != wide["latency_p99"]
 
 
+def test_load_may_be_a_share_of_what_the_engines_serve_together() -> None:
+    """Of each pool's own; records give the load that it comes to."""
+    options = (*SMALL, "--policy", "always-large", "--seeds", 1, "--json")
+
+    half, full = json.loads(bench(*options, "--capacity", 0.5, "--capacity", 1).stdout)
+
+    assert full["load"] == pytest.approx(2 * half["load"])
+    assert half["load"] != 0.5
+
+
 def test_predict_is_still_a_command_of_its_own() -> None:
     """The comparison does not run before it."""
     result = bench("predict", "--help")
