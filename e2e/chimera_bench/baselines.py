@@ -46,6 +46,14 @@ def marginal(background: Background, *, price: float = DEFAULT_PRICE) -> Setup:
     return chimera(background, price=price)
 
 
+def aging(_: Background, *, aging_rate: float = DEFAULT_AGING_RATE, price: float = DEFAULT_PRICE) -> Setup:
+    """Chimera whose order ages at any rate: the mean that shortest-first gains against the tail that aging gives back.
+
+    Swept: the rate, from none to one at which arrival is all that counts.
+    """
+    return Setup(policy=Marginal(price=price), order=RemainingFirst(aging_rate))
+
+
 def round_robin(_: Background) -> Setup:
     """Blind vLLM: models in turn, engines first come, first served. Nothing to tune."""
     return Setup(policy=RoundRobin())
@@ -191,6 +199,9 @@ def without_delay(background: Background, *, price: float = DEFAULT_PRICE) -> Se
 _CONTESTANTS = (
     Contestant(kind=Kind.CHIMERA, build=chimera),
     Contestant(kind=Kind.CHIMERA, build=marginal, grid={"price": PRICES}),
+    Contestant(
+        kind=Kind.CHIMERA, build=aging, grid={"aging_rate": (0.0, 1.0, 2.0, 5.0, 10.0, DEFAULT_AGING_RATE, 50.0, 200.0)}
+    ),
     Contestant(kind=Kind.BASELINE, build=round_robin),
     Contestant(kind=Kind.BASELINE, build=least_loaded),
     Contestant(kind=Kind.BASELINE, build=always_small),

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from chimera_cli.comparison_report import SWEPT, show
+from chimera_cli.comparison_report import CHIMERA, show
 from chimera_cli.output import refuse
 from chimera_cli.signals import ending_on_signals
 
@@ -144,9 +144,9 @@ def _policies(asked: Sequence[str], *, swept: bool, ablations: bool) -> list[str
 
     if unknown := [name for name in asked if name not in CATALOGUE]:
         refuse(f"there is no policy {unknown[0]!r}; there are {', '.join(CATALOGUE)}")
-    usual = names(Kind.CHIMERA, Kind.BASELINE, Kind.REFERENCE)
-    # At one setting it is Chimera itself.
-    chosen = asked or [name for name in usual if swept or name != SWEPT]
+    # At their own setting, the rules to sweep are Chimera itself.
+    own = names(Kind.CHIMERA) if swept else [CHIMERA]
+    chosen = asked or [*own, *names(Kind.BASELINE, Kind.REFERENCE)]
     return list(dict.fromkeys([*chosen, *(names(Kind.ABLATION) if ablations else [])]))
 
 

@@ -54,7 +54,7 @@ def _tables(contest: "Contest") -> Iterator[Table]:
 
     played = {kind: [name for name in names(kind) if contest.of(name)] for kind in Kind}
     others = [*played[Kind.BASELINE], *played[Kind.REFERENCE]]
-    # The swept rule's own choice is Chimera's.
+    # At their own setting, the rules to sweep are Chimera itself.
     own = [name for name in played[Kind.CHIMERA] if name == CHIMERA or not contest.of(CHIMERA)]
     if rest := [*own, *others]:
         yield settings_table(contest, rest, against=BLIND)

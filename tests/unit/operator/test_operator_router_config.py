@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 from google.protobuf import json_format
 from pool_documents import model_document, pool_document
+from pools import model
 
 from chimera_operator.api.parse import parse_pool
 from chimera_operator.api.routing import Routing
 from chimera_operator.rendering.router_config import router_config
 from chimera_proto.config.v1alpha1.router_config_pb2 import RouterConfig
+from chimera_router.scheduler_settings import scheduler
 from chimera_router.scheduling import orders, policies
 
 FULL = pool_document(
@@ -201,3 +203,20 @@ def test_every_policy_of_the_router_can_be_asked_for() -> None:
     asked = set(Routing.model_json_schema()["properties"]["policy"]["enum"])
 
     assert {name for name in asked if not hasattr(policies, name)} == set()
+
+
+@pytest.mark.parametrize("policy", Routing.model_json_schema()["properties"]["policy"]["enum"])
+def test_the_router_reads_every_policy_as_the_one_asked_for(policy: str) -> None:
+    """What the operator renders is the router's policy of the same name."""
+    numbers = {
+        "staticModel": "small",
+        "weights": {"small": 1.0, "large": 2.0},
+        "gainNeeded": 0.1,
+        "targetLatencySeconds": 3.0,
+        "targetConfidence": 0.5,
+        "price": 0.1,
+    }
+    routing = parsed(pool_document(*SIZED, routing={"policy": policy, **numbers})).routing
+    models = {name: model(name, parameters_b=size) for name, size in (("small", 7.0), ("large", 70.0))}
+
+    assert type(scheduler(routing, models).policy).__name__ == policy
