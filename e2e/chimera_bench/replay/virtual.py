@@ -1,42 +1,27 @@
-"""Replay a workload in virtual time: the picker's own scheduler, ledger and datastore over simulated engines.
+"""Replay a workload in virtual time: the picker's own scheduler in front of a simulated pool.
 
 What is left out of the picker: reading bodies and telling workflows apart (each is known here), and waiting for
-predictions, which were made beforehand. Clients send a workflow's next request the moment they have the answer, and
-the picker sees an engine's load as its scrapes do.
+predictions, which were made beforehand. Clients send a workflow's next request the moment they have the answer.
 """
 
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from statistics import fmean
 
-from chimera_bench.engine.driver import VirtualTime
-from chimera_bench.engine.model import Engine
-from chimera_bench.engine.types import DoesNotFit, Event, EventKind, Request, SchedulingPolicy
+from chimera_bench.engine.types import DoesNotFit, Request, SchedulingPolicy
 from chimera_bench.replay.foresight import Foresight
 from chimera_bench.replay.results import StageResult, WorkflowResult
 from chimera_bench.replay.retries import RETRIES, pause_after
+from chimera_bench.replay.simulated_pool import SimulatedPool
 from chimera_bench.serving import ServingPool
 from chimera_bench.workload import Arrival
-from chimera_router.datalayer.datastore import Datastore
 from chimera_router.datalayer.scraper import INTERVAL
-from chimera_router.scheduling.ledger import Ledger, Ticket
 from chimera_router.scheduling.orders import EPOCH
 from chimera_router.scheduling.scheduler import Scheduler
-from chimera_router.scheduling.types import (
-    Assignment,
-    Decision,
-    Descriptor,
-    Endpoint,
-    EngineMetrics,
-    Model,
-    Rejection,
-    SchedulingRequest,
-)
+from chimera_router.scheduling.types import Assignment, Decision, Rejection, SchedulingRequest
 from chimera_training.data import Stage, Workflow
-
-# Seconds between two looks at the streams of an engine: a handful of tokens each, of the hundreds that are foreseen.
-STREAM_INTERVAL = 0.05
 
 
 def replay(  # noqa: PLR0913 - all that a replay depends on, by name
@@ -60,14 +45,15 @@ def replay(  # noqa: PLR0913 - all that a replay depends on, by name
         seed: Of the moment of the first scrape.
         on_result: Called with each workflow's result as it ends.
     """
-    run = _Replay(pool, scheduler, predictions, scheduling)
     results: dict[int, WorkflowResult] = {}
 
-    def ended(ordinal: int, result: WorkflowResult) -> None:
+    def on_end(ordinal: int, result: WorkflowResult) -> None:
         results[ordinal] = result
         on_result(result)
 
-    run.play(arrivals, ended, first_scrape=random.Random(seed).uniform(0, INTERVAL))  # noqa: S311 - no secret
+    first_scrape = random.Random(seed).uniform(0, INTERVAL)  # noqa: S311 - a simulation, no secret
+    run = _Replay(SimulatedPool(pool, scheduling), scheduler, predictions, on_end)
+    run.play(arrivals, first_scrape=first_scrape)
     return [results[ordinal] for ordinal in range(len(arrivals))]
 
 
@@ -99,6 +85,23 @@ class _Run:
             assignment=self.assignment,
         )
 
+    def assign(self, decision: Decision, request: SchedulingRequest) -> None:
+        """Remember where the request in hand goes, and what of its conversation is there then."""
+        self.assignment = Assignment(
+            model=decision.model, endpoint=decision.endpoint.address, seen_tokens=request.prompt_tokens
+        )
+
+    def generation(self, decision: Decision) -> Request:
+        """Return the request in hand as the engine sees it."""
+        asked = self.asks(decision.model)
+        return Request(
+            id=f"{self.ordinal}/{len(self.stages)}",
+            prompt_tokens=max(1, asked.prompt_tokens),
+            output_tokens=max(1, asked.output_tokens),
+            priority=decision.priority or 0,
+            conversation=f"{self.ordinal}",
+        )
+
     def answered(self, model: str) -> bool:
         """Take the answer to the request in hand; tell whether another follows."""
         tokens = self.asks(model).output_tokens
@@ -116,126 +119,60 @@ class _Run:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    run: _Run
-    ticket: Ticket
-    model: str
-
-
 class _Replay:
     def __init__(
-        self, pool: ServingPool, scheduler: Scheduler, predictions: Foresight, scheduling: SchedulingPolicy
+        self,
+        pool: SimulatedPool,
+        scheduler: Scheduler,
+        predictions: Foresight,
+        on_end: Callable[[int, WorkflowResult], None],
     ) -> None:
-        ordered = scheduling is SchedulingPolicy.PRIORITY
-        self._scheduler, self._predictions = scheduler, predictions
-        self._models = {
-            name: Model(
-                name=name,
-                coefficients=engine,
-                descriptor=Descriptor(parameters_b=pool.params_b[name]),
-                priority=ordered,
-            )
-            for name, engine in pool.coefficients.items()
-        }
-        endpoints = [
-            Endpoint(name=f"{name}-{number}", address=f"{name}-{number}", model=name)
-            for name in pool.models
-            for number in range(pool.endpoints)
-        ]
-        self._engines = {
-            each.address: Engine(
-                pool.coefficients[each.model], scheduling=scheduling, prefix_caching=pool.prefix_caching
-            )
-            for each in endpoints
-        }
-        self._time = VirtualTime(self._engines, self._observe)
-        self._ledger = Ledger()
-        self._datastore = Datastore(self._ledger)
-        self._datastore.replace(endpoints)
-        self._sent: dict[str, _Sent] = {}
-        self._looked_at = dict.fromkeys(self._engines, -STREAM_INTERVAL)
+        self._pool = pool
+        self._scheduler = scheduler
+        self._predictions = predictions
+        self._on_end = on_end
         self._open = 0
 
-    def play(
-        self, arrivals: Sequence[Arrival], ended: Callable[[int, WorkflowResult], None], *, first_scrape: float
-    ) -> None:
-        self._ended = ended
+    def play(self, arrivals: Sequence[Arrival], *, first_scrape: float) -> None:
         self._open = len(arrivals)
-        self._scrape()
-        self._time.call_at(first_scrape, self._scrape_on)
+        self._pool.scrape()
+        self._pool.keep_scraping(lambda: self._open > 0, first=first_scrape)
         for ordinal, arrival in enumerate(arrivals):
-            run = _Run(arrival=arrival, ordinal=ordinal)
-            self._time.call_at(arrival.at, lambda run=run: self._ask(run))  # type: ignore[misc]
-        self._time.run()
-
-    def _scrape_on(self) -> None:
-        self._scrape()
-        if self._open:
-            self._time.call_at(self._time.now + INTERVAL, self._scrape_on)
-
-    def _scrape(self) -> None:
-        now = self._time.now
-        for address, engine in self._engines.items():
-            metrics = EngineMetrics(
-                running=len(engine.running), waiting=len(engine.waiting), kv_usage=engine.kv_usage(now), scraped_at=now
-            )
-            self._datastore.answered(address, metrics)
+            self._pool.time.call_at(arrival.at, partial(self._ask, _Run(arrival=arrival, ordinal=ordinal)))
+        self._pool.time.run()
 
     def _ask(self, run: _Run) -> None:
-        now = self._time.now
-        self._progress(now)
+        now = self._pool.time.now
         request = run.request(now)
         predictions = self._predictions.of(run.arrival.task.task_id, len(run.stages))
-        outcome = self._scheduler.schedule(request, predictions, self._datastore.snapshot(self._models), now)
+        outcome = self._scheduler.schedule(request, predictions, self._pool.snapshot(), now)
         if isinstance(outcome, Rejection):
             self._refused(run)
         else:
             self._send(run, outcome, request)
 
-    def _progress(self, now: float) -> None:
-        """Tell the ledger what streams have brought by now; the live picker is told with every chunk."""
-        for address, engine in self._engines.items():
-            if now - self._looked_at[address] >= STREAM_INTERVAL:
-                self._looked_at[address] = now
-                for request_id, generated in engine.progress(now):
-                    self._ledger.progress(self._sent[request_id].ticket, generated=generated)
-
     def _refused(self, run: _Run) -> None:
         if run.retries == RETRIES:
             self._give_up(run)
             return
-        self._time.call_at(self._time.now + pause_after(run.retries), lambda: self._ask(run))
+        time = self._pool.time
+        time.call_at(time.now + pause_after(run.retries), partial(self._ask, run))
         run.retries += 1
 
     def _send(self, run: _Run, decision: Decision, request: SchedulingRequest) -> None:
-        model, address = decision.model, decision.endpoint.address
-        asked = run.asks(model)
-        generation = Request(
-            id=f"{run.ordinal}/{len(run.stages)}",
-            prompt_tokens=max(1, asked.prompt_tokens),
-            output_tokens=max(1, asked.output_tokens),
-            priority=decision.priority or 0,
-            conversation=f"{run.ordinal}",
-        )
-        run.assignment = Assignment(model=model, endpoint=address, seen_tokens=request.prompt_tokens)
-        ticket = self._ledger.open(decision, prompt_tokens=request.prompt_tokens)
-        self._sent[generation.id] = _Sent(run, ticket, model)
+        run.assign(decision, request)
+        answered = partial(self._answered, run, decision.model)
+        generation = run.generation(decision)
         try:
-            self._time.submit(address, generation)
+            self._pool.send(decision, generation, prompt_tokens=request.prompt_tokens, on_end=answered)
         except DoesNotFit:
-            self._ledger.close(self._sent.pop(generation.id).ticket)
             self._give_up(run)
 
-    def _observe(self, _: str, event: Event) -> None:
-        if event.kind is not EventKind.FINISHED:
-            return
-        sent = self._sent.pop(event.request.id)
-        self._ledger.close(sent.ticket)
-        if sent.run.answered(sent.model):
-            self._ask(sent.run)
+    def _answered(self, run: _Run, model: str) -> None:
+        if run.answered(model):
+            self._ask(run)
         else:
-            self._end(sent.run)
+            self._end(run)
 
     def _give_up(self, run: _Run) -> None:
         run.stages.append(StageResult(model=None, retries=run.retries))
@@ -243,4 +180,4 @@ class _Replay:
 
     def _end(self, run: _Run) -> None:
         self._open -= 1
-        self._ended(run.ordinal, run.result(self._time.now))
+        self._on_end(run.ordinal, run.result(self._pool.time.now))

@@ -11,7 +11,7 @@ from chimera_bench.validation.check import Check
 from chimera_bench.validation.published import published_checks
 from chimera_bench.validation.queues import queue_checks
 
-WIDTH = 100
+WIDTH = 110
 
 
 def main() -> int:
@@ -23,7 +23,7 @@ def main() -> int:
 
 def table(checks: Iterable[Check]) -> Table:
     """Return the checks as a table."""
-    result = Table(title="The engine simulator beside what is known", box=box.SIMPLE_HEAD)
+    result = Table(title="The engine simulator beside what is known", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("case", "figure"):
         result.add_column(heading, no_wrap=True)
     for heading in ("known", "simulated", "off", "allowed", "holds"):
