@@ -36,8 +36,8 @@ def plot(summaries: Sequence[Summary], path: Path, *, subtitle: str) -> None:
         axes.errorbar(
             summary.latency.mean,
             summary.score.mean * 100,
-            xerr=_arms(summary.latency),
-            yerr=_arms(summary.score, scale=100),
+            xerr=arms(summary.latency),
+            yerr=arms(summary.score, scale=100),
             color=colour,
             marker=marker,
             markersize=9,
@@ -48,19 +48,19 @@ def plot(summaries: Sequence[Summary], path: Path, *, subtitle: str) -> None:
     axes.set_title(f"Latency against score, simulated engines\n{subtitle}", fontsize="medium")
     axes.set_xlabel("mean end-to-end latency of a workflow, seconds at the models' own speed")
     axes.set_ylabel("workflows solved, % (recorded outcomes)")
-    _logarithmic(axes.xaxis)
+    logarithmic(axes.xaxis)
     axes.grid(visible=True, alpha=0.25)
     figure.legend(loc="outside right upper", title="mean, 95 % interval", frameon=False)
     figure.savefig(path, format="png", dpi=DOTS_PER_INCH)
 
 
-def _logarithmic(axis: Axis) -> None:
+def logarithmic(axis: Axis) -> None:
     """Spread an axis by ratios, with plain numbers at its ticks: a policy that overloads a model is far off."""
     axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
     axis.set_major_formatter("{x:g}")
     axis.set_minor_locator(NullLocator())
 
 
-def _arms(value: Estimate, *, scale: float = 1.0) -> list[list[float]]:
+def arms(value: Estimate, *, scale: float = 1.0) -> list[list[float]]:
     """Return how far the interval reaches below and above the mean, as matplotlib wants it."""
     return [[(value.mean - value.low) * scale], [(value.high - value.mean) * scale]]

@@ -1,4 +1,4 @@
-"""`chimera bench`: what the parts of Chimera cost on this machine."""
+"""`chimera bench`: the comparison itself, and beside it what the parts of Chimera cost on this machine."""
 
 import asyncio
 import json
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from chimera_cli.comparison import compare
 from chimera_cli.output import refuse, wide_console
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 BATCHES = [1, 4, 16]  # a request alone, a few at once, the largest batch that the picker makes
 
-bench = typer.Typer(name="bench", no_args_is_help=True, help="Measure what the parts of Chimera cost on this machine.")
+bench = typer.Typer(name="bench", invoke_without_command=True)
+bench.callback()(compare)
 
 
 @bench.command()

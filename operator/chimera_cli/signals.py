@@ -2,7 +2,9 @@
 
 import asyncio
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any, TypeVar
 
 import typer
@@ -28,3 +30,19 @@ async def until_signalled(work: Coroutine[Any, Any, Result]) -> Result:
         if not received:
             raise
         raise typer.Exit(SIGNALLED + received[0]) from None
+
+
+@contextmanager
+def ending_on_signals() -> Iterator[None]:
+    """Have SIGINT and SIGTERM end this program in good order while work that is not asynchronous goes on."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, _end) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    raise typer.Exit(SIGNALLED + number)

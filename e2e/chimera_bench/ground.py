@@ -1,0 +1,73 @@
+"""Where cells are played: a pool, its tasks, what is foreseen of them and what spaces their arrivals."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from chimera_bench.baselines import CATALOGUE
+from chimera_bench.contestants import Background, Setup, Source
+from chimera_bench.records import Cell, Prices, Record, record
+from chimera_bench.replay.foresight import Foresight
+from chimera_bench.replay.virtual import replay
+from chimera_bench.workload import Arrival, Task, arrivals, poisson, saturation_rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """A pool with all that its cells need.
+
+    Attributes:
+        workload: What records call it.
+        background: The pool, and what may be known of it beforehand.
+        tasks: What may arrive, at least one.
+        known: What each source foresees of every task.
+        gaps: Seconds between requests of a trace, more than `workflows` of them; empty for a Poisson process.
+        workflows: How many arrive in each cell.
+    """
+
+    workload: str
+    background: Background
+    tasks: Sequence[Task]
+    known: Mapping[Source, Foresight]
+    gaps: Sequence[float]
+    workflows: int
+
+    def load_of(self, share: float) -> float:
+        """Return the load at which this share of what all engines serve together arrives."""
+        engines = self.background.pool.coefficients
+        together = sum(saturation_rate(self.tasks, {model: engine}) for model, engine in engines.items())
+        return share * together / saturation_rate(self.tasks, engines)
+
+    def play(self, cell: Cell) -> Record:
+        """Replay the cell's workload under its policy."""
+        setup = CATALOGUE[cell.policy].build(self.background, **cell.params)
+        results = replay(
+            self._arrivals(cell),
+            pool=self.background.pool,
+            scheduler=setup.scheduler,
+            predictions=self._foresight(setup),
+            scheduling=setup.queueing,
+            seed=cell.seed,
+        )
+        return record(cell, results, self._prices())
+
+    def _arrivals(self, cell: Cell) -> list[Arrival]:
+        pool = self.background.pool
+        rate = cell.load * pool.endpoints * saturation_rate(self.tasks, pool.coefficients)
+        if self.gaps:
+            return arrivals(self.tasks, self.gaps, count=self.workflows, rate=rate, seed=cell.seed)
+        return poisson(self.tasks, count=self.workflows, rate=rate, seed=cell.seed)
+
+    def _foresight(self, setup: Setup) -> Foresight:
+        lengths, confidence = self.known[setup.lengths], self.known[setup.confidence]
+        return lengths if lengths is confidence else lengths.with_confidence_of(confidence)
+
+    def _prices(self) -> Prices:
+        pool = self.background.pool
+        large = pool.models[-1]
+        return Prices(
+            parameters_b=pool.params_b,
+            large=large,
+            large_tokens={
+                task.task_id: sum(stage.output_tokens for stage in task.runs[large].stages) for task in self.tasks
+            },
+        )
