@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from chimera_cli.comparison_report import CHIMERA, show
-from chimera_cli.output import refuse
+from chimera_cli.output import progress_bar, refuse
 from chimera_cli.signals import ending_on_signals
 
 if TYPE_CHECKING:
@@ -173,7 +171,7 @@ def _grounds(  # noqa: PLR0913 - what the options say of the workload
         bundle = read_bundle(folder or default_bundle())
         if trained_on(bundle.manifest, recorded):
             typer.echo(SEEN_WARNING, err=True)
-        with _progress() as progress:
+        with progress_bar() as progress:
             bar = progress.add_task("predict", total=len(chosen))
             return read_grounds(
                 map(change, chosen),
@@ -213,15 +211,10 @@ def _play(grounds: "dict[str, Ground]", planned: "Sequence[Cell]", *, workers: i
     from chimera_bench.compare import WorkerLost, compare  # noqa: PLC0415 - see _policies
 
     workers = min(workers, len(planned))
-    with ending_on_signals(), _progress() as progress:
+    with ending_on_signals(), progress_bar() as progress:
         bar = progress.add_task("replay on simulated engines", total=len(planned))
         try:
             return compare(grounds, planned, workers=workers, on_record=lambda: progress.advance(bar))
         except WorkerLost as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(FAILED) from None
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
