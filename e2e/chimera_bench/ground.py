@@ -46,6 +46,7 @@ class Ground:
             scheduler=setup.scheduler,
             predictions=self._foresight(setup),
             scheduling=setup.queueing,
+            flow_control=setup.flow_control,
             seed=cell.seed,
         )
         return record(cell, results, self._prices())

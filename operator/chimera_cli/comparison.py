@@ -90,13 +90,19 @@ def compare(  # noqa: PLR0913 - one parameter an option
     max_num_seqs: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Sequences that each engine runs at once, at most.")
     ] = None,
+    endpoints: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, max=1000, help="Engines of each model; the arrivals grow with them."),
+    ] = 1,
     prefix_caching: Annotated[
         bool, typer.Option("--prefix-caching/--no-prefix-caching", help="Keep prompts for a workflow's next stage.")
     ] = True,
     sweep: Annotated[
         bool, typer.Option("--sweep/--no-sweep", help="Play every setting of each policy, and compare frontiers.")
     ] = False,
-    ablations: Annotated[bool, typer.Option("--ablations", help="Play Chimera with one part taken out, too.")] = False,
+    ablations: Annotated[
+        bool, typer.Option("--ablations", help="Play Chimera with one part taken out or put in, too.")
+    ] = False,
     workers: Annotated[
         int | None, typer.Option(metavar="N", min=1, max=1024, help="Processes. Default: as many as processors.")
     ] = None,
@@ -124,7 +130,7 @@ def compare(  # noqa: PLR0913 - one parameter an option
         refuse(f"{plot_file.parent}: the folder for the plot does not exist")
     try:
         names = _policies(policy or [], swept=sweep, ablations=ablations)
-        change = partial(_changed, slots=max_num_seqs, prefix_caching=prefix_caching)
+        change = partial(_changed, slots=max_num_seqs, endpoints=endpoints, prefix_caching=prefix_caching)
         grounds = _grounds(data, pools, pool or [], bundle, spacing=arrivals, workflows=workflows, change=change)
         planned = _cells(grounds, names, load or [], capacity or [], seeds=seeds, swept=sweep)
         records = _play(grounds, planned, workers=workers or os.cpu_count() or 1)
@@ -185,8 +191,8 @@ def _grounds(  # noqa: PLR0913 - what the options say of the workload
         refuse(str(error))
 
 
-def _changed(pool: "ServingPool", *, slots: int | None, prefix_caching: bool) -> "ServingPool":
-    pool = replace(pool, prefix_caching=prefix_caching)
+def _changed(pool: "ServingPool", *, slots: int | None, endpoints: int, prefix_caching: bool) -> "ServingPool":
+    pool = replace(pool, endpoints=endpoints, prefix_caching=prefix_caching)
     return pool if slots is None else pool.with_slots(slots)
 
 

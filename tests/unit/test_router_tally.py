@@ -3,6 +3,7 @@
 import pytest
 from pools import decision
 
+from chimera_router.parsing.messages import Message
 from chimera_router.scheduling.types import Assignment, Endpoint
 from chimera_router.tally import Tally
 from chimera_router.workflow.conversation import Conversation
@@ -15,7 +16,11 @@ SAME, OTHER = (Assignment(model=name, endpoint="10.0.0.1:1") for name in ("large
 
 
 def arrival(stage: int, found_by: FoundBy = FoundBy.MESSAGES) -> Arrival:
-    return Arrival(Program(tenant="", id="wf", ordinal=0, stage=stage), found_by, Conversation.of((), tenant=""))
+    return Arrival(
+        Program(tenant="", id="wf", ordinal=0, stage=stage),
+        found_by,
+        Conversation.of((Message("user", "task"),), tenant=""),
+    )
 
 
 def test_a_first_request_is_only_counted() -> None:

@@ -12,15 +12,24 @@ from statistics import fmean
 
 from chimera_bench.engine.types import DoesNotFit, Request, SchedulingPolicy
 from chimera_bench.replay.foresight import Foresight
+from chimera_bench.replay.holding import Holding, Turn
 from chimera_bench.replay.results import StageResult, WorkflowResult
 from chimera_bench.replay.retries import RETRIES, pause_after
 from chimera_bench.replay.simulated_pool import SimulatedPool
 from chimera_bench.serving import ServingPool
 from chimera_bench.workload import Arrival
 from chimera_router.datalayer.scraper import INTERVAL
+from chimera_router.flowcontrol.types import HoldLimits
 from chimera_router.scheduling.orders import EPOCH
 from chimera_router.scheduling.scheduler import Scheduler
-from chimera_router.scheduling.types import Assignment, Decision, Rejection, SchedulingRequest
+from chimera_router.scheduling.types import (
+    Assignment,
+    Decision,
+    PoolSnapshot,
+    Predictions,
+    Rejection,
+    SchedulingRequest,
+)
 from chimera_training.data import Stage, Workflow
 
 
@@ -31,6 +40,7 @@ def replay(  # noqa: PLR0913 - all that a replay depends on, by name
     scheduler: Scheduler,
     predictions: Foresight,
     scheduling: SchedulingPolicy = SchedulingPolicy.PRIORITY,
+    flow_control: HoldLimits | None = None,
     seed: int = 0,
     on_result: Callable[[WorkflowResult], None] = lambda _: None,
 ) -> list[WorkflowResult]:
@@ -42,6 +52,7 @@ def replay(  # noqa: PLR0913 - all that a replay depends on, by name
         scheduler: Decides, as in the picker.
         predictions: Of every task that arrives.
         scheduling: Order of the engines' queues.
+        flow_control: Has requests wait in the picker while no engine can take them; None sends them on.
         seed: Of the moment of the first scrape.
         on_result: Called with each workflow's result as it ends.
     """
@@ -52,8 +63,9 @@ def replay(  # noqa: PLR0913 - all that a replay depends on, by name
         on_result(result)
 
     first_scrape = random.Random(seed).uniform(0, INTERVAL)  # noqa: S311 - a simulation, no secret
-    run = _Replay(SimulatedPool(pool, scheduling), scheduler, predictions, on_end)
-    run.play(arrivals, first_scrape=first_scrape)
+    simulated = SimulatedPool(pool, scheduling)
+    holding = None if flow_control is None else Holding(simulated, scheduler, flow_control)
+    _Replay(simulated, scheduler, predictions, holding, on_end).play(arrivals, first_scrape=first_scrape)
     return [results[ordinal] for ordinal in range(len(arrivals))]
 
 
@@ -125,11 +137,13 @@ class _Replay:
         pool: SimulatedPool,
         scheduler: Scheduler,
         predictions: Foresight,
+        holding: Holding | None,
         on_end: Callable[[int, WorkflowResult], None],
     ) -> None:
         self._pool = pool
         self._scheduler = scheduler
         self._predictions = predictions
+        self._holding = holding
         self._on_end = on_end
         self._open = 0
 
@@ -142,10 +156,16 @@ class _Replay:
         self._pool.time.run()
 
     def _ask(self, run: _Run) -> None:
-        now = self._pool.time.now
-        request = run.request(now)
-        predictions = self._predictions.of(run.arrival.task.task_id, len(run.stages))
-        outcome = self._scheduler.schedule(request, predictions, self._pool.snapshot(), now)
+        request = run.request(self._pool.time.now)
+        foreseen = self._predictions.of(run.arrival.task.task_id, len(run.stages))
+        if self._holding is None:
+            self._decide(run, request, foreseen, self._pool.snapshot())
+            return
+        turn = Turn(begin=partial(self._decide, run, request, foreseen), refuse=partial(self._refused, run))
+        self._holding.ask(request, foreseen, turn)
+
+    def _decide(self, run: _Run, request: SchedulingRequest, foreseen: Predictions, snapshot: PoolSnapshot) -> None:
+        outcome = self._scheduler.schedule(request, foreseen, snapshot, self._pool.time.now)
         if isinstance(outcome, Rejection):
             self._refused(run)
         else:
