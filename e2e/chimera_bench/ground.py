@@ -21,7 +21,9 @@ class Ground:
         tasks: What may arrive, at least one.
         known: What each source foresees of every task.
         gaps: Seconds between requests of a trace, more than `workflows` of them; empty for a Poisson process.
-        workflows: How many arrive in each cell.
+        workflows: How many count in each cell.
+        warm_up: Seconds of arrivals before those, which fill the engines and do not count; of a trace no more than it
+            has to spare.
     """
 
     workload: str
@@ -30,6 +32,7 @@ class Ground:
     known: Mapping[Source, Foresight]
     gaps: Sequence[float]
     workflows: int
+    warm_up: float = 0.0
 
     def load_of(self, share: float) -> float:
         """Return the load at which this share of what all engines serve together arrives."""
@@ -40,8 +43,12 @@ class Ground:
     def play(self, cell: Cell) -> Record:
         """Replay the cell's workload under its policy."""
         setup = CATALOGUE[cell.policy].build(self.background, **cell.params)
+        rate = (
+            cell.load * self.background.pool.endpoints * saturation_rate(self.tasks, self.background.pool.coefficients)
+        )
+        before = self._before(rate)
         results = replay(
-            self._arrivals(cell),
+            self._arrivals(rate, count=before + self.workflows, seed=cell.seed),
             pool=self.background.pool,
             scheduler=setup.scheduler,
             predictions=self._foresight(setup),
@@ -49,14 +56,16 @@ class Ground:
             flow_control=setup.flow_control,
             seed=cell.seed,
         )
-        return record(cell, results, self._prices())
+        return record(cell, results[before:], self._prices())
 
-    def _arrivals(self, cell: Cell) -> list[Arrival]:
-        pool = self.background.pool
-        rate = cell.load * pool.endpoints * saturation_rate(self.tasks, pool.coefficients)
+    def _before(self, rate: float) -> int:
+        wished = round(self.warm_up * rate)
+        return min(wished, len(self.gaps) - self.workflows - 1) if self.gaps else wished
+
+    def _arrivals(self, rate: float, *, count: int, seed: int) -> list[Arrival]:
         if self.gaps:
-            return arrivals(self.tasks, self.gaps, count=self.workflows, rate=rate, seed=cell.seed)
-        return poisson(self.tasks, count=self.workflows, rate=rate, seed=cell.seed)
+            return arrivals(self.tasks, self.gaps, count=count, rate=rate, seed=seed)
+        return poisson(self.tasks, count=count, rate=rate, seed=seed)
 
     def _foresight(self, setup: Setup) -> Foresight:
         lengths, confidence = self.known[setup.lengths], self.known[setup.confidence]
