@@ -57,7 +57,7 @@ def test_all_of_the_design_is_there() -> None:
     assert list(CATALOGUE)[:2] == ["chimera", "marginal"]
     assert set(names(Kind.BASELINE)) == {
         *("round-robin", "least-loaded", "always-small", "always-large", "random-split"),
-        *("mlfq", "ltr", "route-llm", "router", "fastest", "slack"),
+        *("mlfq", "ltr", "route-llm", "router", "blind-order", "fastest", "slack"),
     }
     assert set(names(Kind.REFERENCE)) == {"stjf", "true-lengths", "oracle"}
     assert {"without-confidence", "without-length", "without-aging", "without-reuse", "without-delay", "held"} <= set(
