@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from chimera_bench.baselines import CATALOGUE
 from chimera_bench.contestants import Background, Setup, Source
+from chimera_bench.recorded_tasks import arrival_rate
 from chimera_bench.records import Cell, Prices, Record, record
 from chimera_bench.replay.foresight import Foresight
+from chimera_bench.replay.results import WorkflowResult
 from chimera_bench.replay.virtual import replay
 from chimera_bench.workload import Arrival, Task, arrivals, poisson, saturation_rate
 
@@ -41,18 +43,26 @@ class Ground:
         """Replay the cell's workload under its policy."""
         setup = CATALOGUE[cell.policy].build(self.background, **cell.params)
         results = replay(
-            self._arrivals(cell),
+            self.arrivals(cell),
             pool=self.background.pool,
             scheduler=setup.scheduler,
             predictions=self._foresight(setup),
             scheduling=setup.queueing,
             seed=cell.seed,
         )
+        return self.record(cell, results)
+
+    def record(self, cell: Cell, results: Sequence[WorkflowResult]) -> Record:
+        """Return the record of what was made of the cell's workload."""
         return record(cell, results, self._prices())
 
-    def _arrivals(self, cell: Cell) -> list[Arrival]:
-        pool = self.background.pool
-        rate = cell.load * pool.endpoints * saturation_rate(self.tasks, pool.coefficients)
+    def rate(self, load: float) -> float:
+        """Return the workflows a second that arrive at this load."""
+        return arrival_rate(self.background.pool, self.tasks, load=load)
+
+    def arrivals(self, cell: Cell) -> list[Arrival]:
+        """Return the cell's workload."""
+        rate = self.rate(cell.load)
         if self.gaps:
             return arrivals(self.tasks, self.gaps, count=self.workflows, rate=rate, seed=cell.seed)
         return poisson(self.tasks, count=self.workflows, rate=rate, seed=cell.seed)
