@@ -1,4 +1,4 @@
-"""Points as a table for the terminal: the live replay beside the virtual one."""
+"""Points as a table for the terminal: a row in virtual time, and under it what real servers made of the same."""
 
 from collections.abc import Sequence
 
@@ -6,34 +6,31 @@ from rich import box
 from rich.table import Table
 
 from chimera_bench.live.points import Point
+from chimera_bench.records import Record
 
 NOTE = (
-    "Live: Envoy, the picker and simulated engines over HTTP, the same tasks at the same times; latencies are seconds "
-    "at the models' own speed, speed says how many times faster they were played. Live predictions are made while clients "
-    "wait, workflows are found by their messages, lengths and step times are corrected as answers come, prompts are "
-    "filler of about the recorded length, and every hop takes time of this machine: hence the difference."
+    "Live is Envoy, the picker and simulated engines over HTTP, faster than real by the factor shown; tasks and times "
+    "of arrival are the same, latencies are seconds at the models' own speed. Only live, predictions are made "
+    "while clients wait, workflows are found by their messages, lengths and step times are corrected as answers come, "
+    "prompts are filler of about the recorded length, and every hop takes time of this machine."
 )
 
 HEADINGS = (
     "load",
     "seed",
-    "speed",
-    "mean latency s\nvirtual",
-    "\nlive",
+    "replay",
+    "mean\nlatency s",
     "live over\nvirtual",
-    "p95 s\nvirtual",
-    "\nlive",
-    "score %\nvirtual",
-    "\nlive",
-    "models %\nvirtual",
-    "\nlive",
+    "p95\ns",
+    "score\n%",
+    "models\n%",
     "re-\ntries",
     "fall-\nbacks",
 )
 
 
 def points_table(points: Sequence[Point]) -> Table:
-    """Return the table of a pool's points, at least one, a row for each."""
+    """Return the table of a pool's points, at least one."""
     first = points[0].virtual
     result = Table(
         title=f"{first.pool}: {first.workflows} workflows of {first.workload}",
@@ -47,17 +44,16 @@ def points_table(points: Sequence[Point]) -> Table:
     for heading in HEADINGS:
         result.add_column(heading, justify="right", no_wrap=True)
     for point in points:
-        result.add_row(*_cells(point))
+        virtual = point.virtual
+        cell = (virtual.policy, f"{virtual.load:.3g}", str(virtual.seed))
+        result.add_row(*cell, "virtual", *_figures(virtual, ""))
+        live = _figures(point.live, f"{point.latency_ratio:.3f}")
+        result.add_row("", "", "", f"live, {point.speed:.3g}x", *live, str(point.retries), str(point.fallbacks))
     return result
 
 
-def _cells(point: Point) -> tuple[str, ...]:
-    virtual, live = point.virtual, point.live
+def _figures(record: Record, ratio: str) -> tuple[str, ...]:
     return (
-        *(virtual.policy, f"{virtual.load:.3g}", str(virtual.seed), f"{point.speed:.3g}"),
-        *(f"{virtual.latency_mean:.2f}", f"{live.latency_mean:.2f}", f"{point.latency_ratio:.3f}"),
-        *(f"{virtual.latency_p95:.1f}", f"{live.latency_p95:.1f}"),
-        *(f"{virtual.score * 100:.1f}", f"{live.score * 100:.1f}"),
-        *("/".join(f"{share * 100:.0f}" for share in record.share.values()) for record in (virtual, live)),
-        *(str(point.retries), str(point.fallbacks)),
+        *(f"{record.latency_mean:.2f}", ratio, f"{record.latency_p95:.1f}", f"{record.score * 100:.1f}"),
+        "/".join(f"{share * 100:.0f}" for share in record.share.values()),
     )
