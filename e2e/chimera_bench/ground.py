@@ -23,7 +23,9 @@ class Ground:
         tasks: What may arrive, at least one.
         known: What each source foresees of every task.
         gaps: Seconds between requests of a trace, more than `workflows` of them; empty for a Poisson process.
-        workflows: How many arrive in each cell.
+        workflows: How many count in each cell.
+        warm_up: Seconds of arrivals before those, which fill the engines and do not count; of a trace no more than it
+            has to spare.
     """
 
     workload: str
@@ -32,6 +34,7 @@ class Ground:
     known: Mapping[Source, Foresight]
     gaps: Sequence[float]
     workflows: int
+    warm_up: float = 0.0
 
     def load_of(self, share: float) -> float:
         """Return the load at which this share of what all engines serve together arrives."""
@@ -52,20 +55,25 @@ class Ground:
         )
         return self.record(cell, results)
 
-    def record(self, cell: Cell, results: Sequence[WorkflowResult]) -> Record:
-        """Return the record of what was made of the cell's workload."""
-        return record(cell, results, self._prices())
-
     def rate(self, load: float) -> float:
         """Return the workflows a second that arrive at this load."""
         return arrival_rate(self.background.pool, self.tasks, load=load)
 
     def arrivals(self, cell: Cell) -> list[Arrival]:
-        """Return the cell's workload."""
+        """Return the cell's workload, those that do not count first."""
         rate = self.rate(cell.load)
+        count = self._before(rate) + self.workflows
         if self.gaps:
-            return arrivals(self.tasks, self.gaps, count=self.workflows, rate=rate, seed=cell.seed)
-        return poisson(self.tasks, count=self.workflows, rate=rate, seed=cell.seed)
+            return arrivals(self.tasks, self.gaps, count=count, rate=rate, seed=cell.seed)
+        return poisson(self.tasks, count=count, rate=rate, seed=cell.seed)
+
+    def record(self, cell: Cell, results: Sequence[WorkflowResult]) -> Record:
+        """Return the record of what was made of the cell's workload, in order of arrival."""
+        return record(cell, results[self._before(self.rate(cell.load)) :], self._prices())
+
+    def _before(self, rate: float) -> int:
+        wished = round(self.warm_up * rate)
+        return min(wished, len(self.gaps) - self.workflows - 1) if self.gaps else wished
 
     def _foresight(self, setup: Setup) -> Foresight:
         lengths, confidence = self.known[setup.lengths], self.known[setup.confidence]

@@ -40,6 +40,7 @@ def read_grounds(  # noqa: PLR0913 - all that grounds are made of, by name
     *,
     spacing: str,
     workflows: int,
+    warm_up: float = 0.0,
     on_pool: Callable[[], None] = lambda: None,
 ) -> dict[str, Ground]:
     """Read what the pools are asked, and have the bundle predict all of it; return the grounds by pool.
@@ -52,7 +53,8 @@ def read_grounds(  # noqa: PLR0913 - all that grounds are made of, by name
         folder: Recorded data.
         bundle: Predicts.
         spacing: `poisson`, or the name of a trace in the folder.
-        workflows: How many will arrive in each cell.
+        workflows: How many will count in each cell.
+        warm_up: Seconds of arrivals before those.
         on_pool: Told after each pool.
 
     Raises:
@@ -73,6 +75,7 @@ def read_grounds(  # noqa: PLR0913 - all that grounds are made of, by name
             known=_known(bundle, tasks.unseen, others),
             gaps=gaps,
             workflows=workflows,
+            warm_up=warm_up,
         )
         on_pool()
     return grounds

@@ -22,14 +22,14 @@ class PolicyName(StrEnum):
 
 
 def under(policy: PolicyName, pool: HeterogeneousModelPool) -> HeterogeneousModelPool:
-    """Return the pool under a policy; Chimera keeps the tuning that the pool's document gives it."""
+    """Return the pool under a policy; Chimera has the routing that the pool's document gives it."""
     return with_routing(pool, _routing(policy, pool))
 
 
 def _routing(policy: PolicyName, pool: HeterogeneousModelPool) -> Mapping[str, Any]:
     match policy:
         case PolicyName.CHIMERA:
-            return {"policy": "Slack"}
+            return {}
         case PolicyName.ROUND_ROBIN:
             return {"policy": "RoundRobin", "order": "Arrival"}
         case PolicyName.ALWAYS_SMALL:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -92,9 +92,18 @@ def compare(  # noqa: PLR0913 - one parameter an option
             metavar="N",
             min=2,
             max=1_000_000,
-            help="Workflows of each workload; engines fill up over the first thousands.",
+            help="Workflows of each workload that count.",
         ),
-    ] = 500,
+    ] = 400,
+    warm_up: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            min=0,
+            max=86_400,
+            help="Arrivals of so many seconds come before those, to fill the engines, and do not count.",
+        ),
+    ] = 20.0,
     arrivals: Annotated[
         str, typer.Option(metavar="poisson|TRACE", help="What spaces arrivals: chance, or a trace of the data.")
     ] = "poisson",
@@ -102,8 +111,12 @@ def compare(  # noqa: PLR0913 - one parameter an option
         int | None, typer.Option(metavar="N", min=1, help="Sequences that each engine runs at once, at most.")
     ] = None,
     prefix_caching: Annotated[
-        bool, typer.Option("--prefix-caching/--no-prefix-caching", help="Keep prompts for a workflow's next stage.")
-    ] = True,
+        bool,
+        typer.Option(
+            "--prefix-caching/--no-prefix-caching",
+            help="Engines keep prompts for a workflow's next stage. Without, as loads are defined: by whole prompts.",
+        ),
+    ] = False,
     sweep: Annotated[
         bool, typer.Option("--sweep/--no-sweep", help="Play every setting of each policy, and compare frontiers.")
     ] = False,
@@ -131,7 +144,7 @@ def compare(  # noqa: PLR0913 - one parameter an option
     """Compare Chimera with every baseline: latency, score and cost on the same recorded workloads.
 
     Time is virtual and engines are simulated, so no GPU is needed; scores are recorded outcomes, of tasks that the
-    bundle was not trained on. Without options, the package's own data is played, in under a minute.
+    bundle was not trained on. Without options, the package's own data is played, in about a minute.
 
     For example:
 
@@ -154,7 +167,8 @@ def compare(  # noqa: PLR0913 - one parameter an option
     try:
         names = _policies(policy or (POLICIES if live else []), swept=sweep, ablations=ablations)
         change = partial(_changed, slots=max_num_seqs, prefix_caching=prefix_caching)
-        grounds = _grounds(data, pools, pool or [], bundle, spacing=arrivals, workflows=workflows, change=change)
+        workload = Workload(spacing=arrivals, workflows=workflows, warm_up=warm_up)
+        grounds = _grounds(data, pools, pool or [], bundle, workload=workload, change=change)
         planned = _cells(grounds, names, load or [], capacity or [], seeds=seeds or (1 if live else SEEDS), swept=sweep)
         if live:
             show_live(grounds, planned, bundle=bundle, data=data, speed=speed, as_json=as_json)
@@ -165,6 +179,15 @@ def compare(  # noqa: PLR0913 - one parameter an option
         refuse(f"`chimera bench` needs the packages of the extras `local` and `train`: {error.name} is missing")
     except OSError as error:
         refuse(f"{error.filename}: {error.strerror}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """What arrives: what spaces it, how many workflows count, after how many seconds of others."""
+
+    spacing: str
+    workflows: int
+    warm_up: float
 
 
 def _policies(asked: Sequence[str], *, swept: bool, ablations: bool) -> list[str]:
@@ -186,8 +209,7 @@ def _grounds(  # noqa: PLR0913 - what the options say of the workload
     names: Sequence[str],
     folder: Path | None,
     *,
-    spacing: str,
-    workflows: int,
+    workload: "Workload",
     change: "Callable[[ServingPool], ServingPool]",
 ) -> "dict[str, Ground]":
     from chimera_bench.groundwork import chosen_pools, read_grounds  # noqa: PLC0415 - see _policies
@@ -209,8 +231,9 @@ def _grounds(  # noqa: PLR0913 - what the options say of the workload
                 map(change, chosen),
                 recorded,
                 bundle,
-                spacing=spacing,
-                workflows=workflows,
+                spacing=workload.spacing,
+                workflows=workload.workflows,
+                warm_up=workload.warm_up,
                 on_pool=lambda: progress.advance(bar),
             )
     except (BundleError, DataError) as error:

@@ -125,8 +125,8 @@ async def _compare(comparison: Comparison, policies: Sequence[PolicyName]) -> li
 
 def _tuning(comparison: Comparison) -> str:
     routing = comparison.pool.spec.routing
-    values = {"slack": routing.slack, "minGain": routing.min_gain}
-    return ", ".join(f"{name} {'by default' if value is None else value}" for name, value in values.items())
+    given = routing.model_dump(by_alias=True, exclude_unset=True)
+    return ", ".join(f"{name} {value}" for name, value in given.items()) or "its default routing"
 
 
 async def _round(

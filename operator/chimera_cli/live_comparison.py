@@ -98,7 +98,7 @@ async def _play(
             ground = grounds[cell.pool]
             chosen = speed or pace(ground, cell.load)
             name = f"{cell.pool}, {cell.policy}, load {cell.load:.3g}, {chosen:.3g}x real speed"
-            bar = progress.add_task(name, total=ground.workflows)
+            bar = progress.add_task(name, total=len(ground.arrivals(cell)))
             point = await play_point(
                 ground,
                 cell,

@@ -25,7 +25,7 @@ def scheduler(message: proto.Routing, models: _Models) -> Scheduler:
     Raises:
         ConfigError: It breaks a rule.
     """
-    read = _READERS[message.WhichOneof("policy") or "slack"]
+    read = _READERS[message.WhichOneof("policy") or "marginal"]
     return Scheduler(policy=read(message, models), order=_order(message), restage=_restage(message))
 
 

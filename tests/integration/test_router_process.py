@@ -130,7 +130,7 @@ async def test_configuration_is_swapped_while_it_runs(tmp_path: Path) -> None:
     """A new policy takes hold without a restart; a broken one changes nothing and is counted."""
     path = write(tmp_path, config())
     async with picker(path) as running:
-        assert (await running.status())["policy"] == "slack"
+        assert (await running.status())["policy"] == "marginal"
 
         path.write_text(json.dumps(config(routing={"roundRobin": {}})))
         await until(lambda: _policy(running, "round-robin"))

@@ -37,7 +37,7 @@ def tasks(count: int = 12) -> list[Task]:
     ]
 
 
-def ground(*, workflows: int = 40, gaps: Sequence[float] = ()) -> Ground:
+def ground(*, workflows: int = 40, gaps: Sequence[float] = (), warm_up: float = 0.0) -> Ground:
     """Return the pool with a bundle that knows the truth."""
     every = tasks()
     return Ground(
@@ -51,4 +51,5 @@ def ground(*, workflows: int = 40, gaps: Sequence[float] = ()) -> Ground:
         },
         gaps=gaps,
         workflows=workflows,
+        warm_up=warm_up,
     )

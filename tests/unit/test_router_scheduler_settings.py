@@ -36,7 +36,7 @@ def read(routing: dict[str, Any], models: dict[str, Any] = MODELS) -> Scheduler:
 @pytest.mark.parametrize(
     ("routing", "expected"),
     [
-        ({}, Slack()),
+        ({}, Marginal()),
         ({"slack": {"slack": 0.5, "minGain": 0}}, Slack(0.5, 0.0)),
         ({"marginal": {}}, Marginal()),
         ({"marginal": {"price": 0}}, Marginal(0.0)),

@@ -5,7 +5,7 @@ import pytest
 
 from chimera_router import settings
 from chimera_router.errors import ConfigError
-from chimera_router.scheduling.policies import Slack
+from chimera_router.scheduling.policies import Marginal
 
 COEFFICIENTS = {
     "baseStepMs": 7.2,
@@ -48,7 +48,7 @@ def test_defaults_stand_where_nothing_is_said() -> None:
     """The smallest configuration serves by the paper's rule with the packaged bundle."""
     smallest = parse()
 
-    assert (smallest.scheduler.policy, smallest.bundle.path) == (Slack(), None)
+    assert (smallest.scheduler.policy, smallest.bundle.path) == (Marginal(), None)
     assert smallest.limits.max_body_bytes == 16 * 1024 * 1024
     assert smallest.models["small"].served_name == "small"
 

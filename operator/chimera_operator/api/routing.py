@@ -36,9 +36,9 @@ class Routing(Document):
         "Static",
         "Random",
         "Threshold",
-    ] = "Slack"
-    """Slack: the most confident model among those nearly as fast as the fastest. Marginal: the most confidence left
-    after paying for the seconds that the request takes of everybody. Utility: the same for its own latency and its
+    ] = "Marginal"
+    """Marginal: the most confidence left after paying for the seconds that the request takes of everybody. Slack: the
+    most confident model among those nearly as fast as the fastest. Utility: the same for its own latency and its
     cost. LatencyObjective: the most confident model in time. ConfidenceObjective: the cheapest one confident enough.
     RoundRobin: in turn, one for each workflow. LeastLoaded: the endpoint with the fewest requests. Fastest: the least
     estimated latency. Static: everything to staticModel. Random: by lot, with weights. Threshold: largeModel where it
@@ -76,7 +76,7 @@ class Routing(Document):
     """Order of the engines' queues, where engines take priorities. RemainingFirst: the workflow with the fewest tokens
     left. StageFirst: the shortest request. Attained: the workflow that has had the fewest tokens. Arrival: first come,
     first served."""
-    aging_rate: NonNegative = 20.0
+    aging_rate: NonNegative = 12.0
     """Orders by length: tokens by which a waiting request's priority improves a second; 0 never ages. 20 lets a
     workflow of 500 tokens more be overtaken for 25 s and no longer."""
     restage: bool = False

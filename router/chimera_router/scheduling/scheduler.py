@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from chimera_router.scheduling.candidates import cached_tokens, candidates
 from chimera_router.scheduling.orders import Order, RemainingFirst
-from chimera_router.scheduling.policies import Candidate, Choice, Policy, Slack
+from chimera_router.scheduling.policies import Candidate, Choice, Marginal, Policy
 from chimera_router.scheduling.types import (
     Decision,
     DropReason,
@@ -36,7 +36,7 @@ class Scheduler:
         metrics_max_age: Seconds after which an engine's metrics are treated as unknown.
     """
 
-    policy: Policy = field(default_factory=Slack)
+    policy: Policy = field(default_factory=Marginal)
     order: Order = field(default_factory=RemainingFirst)
     restage: float | None = None
     metrics_max_age: float = METRICS_MAX_AGE

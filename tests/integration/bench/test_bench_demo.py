@@ -71,8 +71,8 @@ def test_it_compares_policies_on_the_same_arrivals(tmp_path: Path) -> None:
     figures = json.loads(ended.stdout)
     (chimera,) = figures["policies"]
     assert figures["simulated"]
-    assert figures["routing"]["policy"] == "Slack"
-    assert {"slack", "minGain"} <= figures["routing"].keys()
+    assert figures["routing"]["policy"] == "Marginal"
+    assert {"price", "agingRate"} <= figures["routing"].keys()
     assert (chimera["policy"], chimera["workflows"], chimera["given_up"]) == ("chimera", 12, 0)
     assert "the picker counts 0 requests in flight now" in ended.stderr
     assert plot.stat().st_size > 10_000

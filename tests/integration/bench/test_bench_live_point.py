@@ -14,7 +14,7 @@ from chimera_bench.serving import shipped_pools
 from chimera_router.prediction.bundle import default_bundle, read_bundle
 from chimera_training.data import recorded_folder
 
-LIVE = [sys.executable, "-m", "chimera_cli", "bench", "--live", "--workflows", "8", "--speed", "40"]
+LIVE = [sys.executable, "-m", "chimera_cli", "bench", "--live", "--workflows", "8", "--warm-up", "0.2", "--speed", "40"]
 BOTH = ["--policy", "always-large", "--policy", "chimera"]
 
 
@@ -57,7 +57,7 @@ async def test_any_recorded_folder_can_be_played(tmp_path: Path) -> None:
     folder.symlink_to(recorded_folder(), target_is_directory=True)
     bundle = read_bundle(default_bundle())
     (pool,) = chosen_pools(shipped_pools(), ["mixed-agents-open"])
-    ground = read_grounds([pool], folder, bundle, spacing="poisson", workflows=4)[pool.name]
+    ground = read_grounds([pool], folder, bundle, spacing="poisson", workflows=4, warm_up=0.5)[pool.name]
     cell = Cell(workload=ground.workload, pool=pool.name, policy="always-small", params={}, load=0.85, seed=1)
     ended: list[bool] = []
 
@@ -65,5 +65,5 @@ async def test_any_recorded_folder_can_be_played(tmp_path: Path) -> None:
         ground, cell, bundle=bundle.folder, recordings=folder, speed=40.0, on_result=lambda: ended.append(True)
     )
 
-    assert len(ended) == point.live.workflows == 4
+    assert (len(ended), point.live.workflows) == (len(ground.arrivals(cell)), 4)
     assert (point.live.cost, point.live.score) == pytest.approx((point.virtual.cost, point.virtual.score))

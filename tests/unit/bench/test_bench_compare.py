@@ -49,6 +49,23 @@ def test_a_sweep_plays_every_setting() -> None:
     assert [cell.policy for cell in found].count("round-robin") == 1
 
 
+def test_what_fills_the_engines_does_not_count() -> None:
+    """Workflows of the warm-up come before those that count, whose number stays; at a busy pool they find a queue."""
+    cell = planned("always-large", loads=(4.0,))[0]
+
+    cold, warm = ground().play(cell), ground(warm_up=60.0).play(cell)
+
+    assert (cold.workflows, warm.workflows) == (40, 40)
+    assert warm.latency_mean > 1.2 * cold.latency_mean
+
+
+def test_a_trace_spares_what_it_can() -> None:
+    """A warm-up longer than the trace takes what the workflows leave of it."""
+    cell = planned("round-robin")[0]
+
+    assert ground(gaps=[1.0] * 60, warm_up=1e6).play(cell).workflows == 40
+
+
 @pytest.mark.parametrize("policy", CATALOGUE)
 def test_every_contestant_plays(policy: str) -> None:
     """All workflows are answered by models of the pool."""

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from chimera_cli.app import app
 
-SMALL = ("--pool", "mixed-agents-open", "--workflows", "4")
+SMALL = ("--pool", "mixed-agents-open", "--workflows", "4", "--warm-up", "0")
 
 
 @pytest.mark.parametrize(

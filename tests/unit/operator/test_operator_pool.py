@@ -272,7 +272,7 @@ def test_what_is_left_out_has_its_documented_default() -> None:
 
     assert (bare.engine.max_num_seqs, bare.engine.priority_scheduling, bare.scaling.replicas) == (256, False, 1)
     assert (bare.source, bare.coefficients, bare.accelerators, bare.aliases) == (None, None, (), ())
-    assert (pool.spec.routing.policy, pool.spec.routing.slack, pool.spec.routing.min_gain) == ("Slack", None, None)
+    assert (pool.spec.routing.policy, pool.spec.routing.price) == ("Marginal", None)
     assert (pool.spec.picker.replicas, pool.spec.picker.failure_mode, pool.spec.gateway) == (2, "FailClose", None)
 
 

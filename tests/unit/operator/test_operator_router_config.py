@@ -23,6 +23,7 @@ FULL = pool_document(
     ),
     model_document("large"),
     routing={
+        "policy": "Slack",
         "slack": 1.5,
         "minGain": 0.05,
         "agingRate": 7,
@@ -89,7 +90,7 @@ def test_every_field_arrives() -> None:
 @pytest.mark.parametrize(
     ("routing", "policy"),
     [
-        ({}, {"slack": {}}),
+        ({}, {"marginal": {}}),
         ({"policy": "Slack", "minGain": 0.0}, {"slack": {"minGain": 0.0}}),
         ({"policy": "RoundRobin", "slack": 2.0}, {"roundRobin": {}}),
         ({"policy": "LeastLoaded"}, {"leastLoaded": {}}),
@@ -116,7 +117,7 @@ def test_the_policy_is_the_one_asked_for(routing: dict[str, Any], policy: dict[s
     """Each policy is its own branch, and what is unset stays the router's to decide."""
     rendered = json_format.MessageToDict(parsed(pool_document(routing=routing)).routing)
 
-    assert rendered == {**policy, "agingRate": 20.0, "order": "ORDER_REMAINING_FIRST"}
+    assert rendered == {**policy, "agingRate": 12.0, "order": "ORDER_REMAINING_FIRST"}
 
 
 SIZED = [model_document(name, descriptor={"parametersB": size}) for name, size in (("small", 7), ("large", 70))]
@@ -140,7 +141,7 @@ def test_policies_that_count_cost_are_rendered(routing: dict[str, Any], policy: 
     """Where every model's size is known, cost may be weighed."""
     rendered = json_format.MessageToDict(parsed(pool_document(*SIZED, routing=routing)).routing)
 
-    assert rendered == {**policy, "agingRate": 20.0, "order": "ORDER_REMAINING_FIRST"}
+    assert rendered == {**policy, "agingRate": 12.0, "order": "ORDER_REMAINING_FIRST"}
 
 
 @pytest.mark.parametrize("order", ["RemainingFirst", "StageFirst", "Attained", "Arrival"])
