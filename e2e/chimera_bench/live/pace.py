@@ -5,7 +5,7 @@ from statistics import fmean
 from chimera_bench.ground import Ground
 
 REQUESTS_PER_SECOND = 20.0
-"""Requests that two cores serve beside all else: client, Envoy, picker and engines together take half of them then."""
+"""Client, Envoy, picker and engines then take a quarter of two cores, so that nobody waits for one."""
 
 FASTEST = 4.0
 """A step of the smallest engines is 4 ms, and nobody here wakes up more often than each millisecond."""
