@@ -44,7 +44,7 @@ def test_prompts_are_workflows_of_one_stage() -> None:
     shown = bench("--pool", "qwen-mix-open", "--policy", "round-robin")
 
     assert "qwen-mix-open: 8 workflows of prompt_outcomes/poisson" in shown
-    virtual, live = (line.split() for line in shown.splitlines() if "virtual  " in line or "live, 40x" in line)
+    virtual, live = (line.split() for line in shown.splitlines() if "round-robin" in line or "live, 40x" in line)
     assert virtual[:4] == ["round-robin", "0.85", "0", "virtual"]
     assert virtual[-1] == live[-3]
     assert "Live is Envoy, the picker and simulated engines" in shown
