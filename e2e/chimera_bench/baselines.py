@@ -1,4 +1,4 @@
-"""Everything that Chimera is compared with: baselines, references and Chimera with one part taken out.
+"""Everything that Chimera is compared with: baselines, references and Chimera with one part taken out or put in.
 
 Each function makes a setting of one method. Its docstring says whose method it is and how it is tuned: over a grid
 that reaches from one end of what the method can do to the other, with about as many settings as Chimera's price gets. A
@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from chimera_bench.contestants import Background, Contestant, Kind, Setup, Source
+from chimera_router.flowcontrol.types import HoldLimits
 from chimera_router.scheduling.orders import DEFAULT_AGING_RATE, Arrival, Attained, RemainingFirst, StageFirst
 from chimera_router.scheduling.policies import (
     DEFAULT_MIN_GAIN,
@@ -196,6 +197,14 @@ def without_delay(background: Background, *, price: float = DEFAULT_PRICE) -> Se
     return replace(chimera(background, price=price), policy=Utility(latency_price=price, cost_price=0.0))
 
 
+def held(background: Background, *, price: float = DEFAULT_PRICE) -> Setup:
+    """Chimera with flow control: requests wait in the picker while the engines of their model are full.
+
+    A part put in rather than taken out, since it is off by default. Swept: the price, as Chimera's.
+    """
+    return replace(chimera(background, price=price), flow_control=HoldLimits())
+
+
 _CONTESTANTS = (
     Contestant(kind=Kind.CHIMERA, build=chimera),
     Contestant(kind=Kind.CHIMERA, build=marginal, grid={"price": PRICES}),
@@ -232,6 +241,7 @@ _CONTESTANTS = (
     Contestant(kind=Kind.ABLATION, build=without_order),
     Contestant(kind=Kind.ABLATION, build=without_reuse),
     Contestant(kind=Kind.ABLATION, build=without_delay),
+    Contestant(kind=Kind.ABLATION, build=held, grid={"price": PRICES}),
 )
 
 CATALOGUE: Mapping[str, Contestant] = {contestant.name: contestant for contestant in _CONTESTANTS}

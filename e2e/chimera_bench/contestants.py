@@ -8,6 +8,7 @@ from itertools import product
 
 from chimera_bench.engine.types import SchedulingPolicy
 from chimera_bench.serving import ServingPool
+from chimera_router.flowcontrol.types import HoldLimits
 from chimera_router.scheduling.orders import Arrival, Order
 from chimera_router.scheduling.policies import Policy
 from chimera_router.scheduling.scheduler import Scheduler
@@ -24,7 +25,7 @@ class Source(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a contestant is there for; a reference knows what nobody can, an ablation lacks one part of Chimera."""
+    """What a contestant is there for; a reference knows what nobody can, an ablation is Chimera but for one part."""
 
     CHIMERA = "chimera"
     BASELINE = "baseline"
@@ -57,6 +58,7 @@ class Setup:
         lengths: Where predicted tokens come from.
         confidence: Where confidences come from.
         restage: See `Scheduler`.
+        flow_control: Caps of the picker's hold queue; None sends requests on at once.
     """
 
     policy: Policy
@@ -64,6 +66,7 @@ class Setup:
     lengths: Source = Source.BUNDLE
     confidence: Source = Source.BUNDLE
     restage: float | None = None
+    flow_control: HoldLimits | None = None
 
     @property
     def scheduler(self) -> Scheduler:

@@ -51,6 +51,7 @@ class Ground:
             scheduler=setup.scheduler,
             predictions=self._foresight(setup),
             scheduling=setup.queueing,
+            flow_control=setup.flow_control,
             seed=cell.seed,
         )
         return self.record(cell, results)

@@ -1,4 +1,4 @@
-"""`chimera bench`: the comparison itself, and beside it what the parts of Chimera cost on this machine."""
+"""`chimera bench`: the comparison itself, and beside it what its parts are worth and cost on this machine."""
 
 import asyncio
 import json
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from chimera_cli.comparison import compare
-from chimera_cli.output import refuse, wide_console
+from chimera_cli.identity import identity
+from chimera_cli.output import progress_bar, refuse, wide_console
+from chimera_cli.validate import validate
 
 if TYPE_CHECKING:
     from chimera_bench.prediction_cost import Case, Cost
@@ -23,6 +23,8 @@ BATCHES = [1, 4, 16]  # a request alone, a few at once, the largest batch that t
 
 bench = typer.Typer(name="bench", invoke_without_command=True)
 bench.callback()(compare)
+bench.command()(identity)
+bench.command()(validate)
 
 
 @bench.command()
@@ -67,7 +69,6 @@ def _measure(
     from chimera_router.prediction.bundle import default_bundle, read_bundle  # noqa: PLC0415 - same
     from chimera_training.data import DataError  # noqa: PLC0415 - same
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     try:
         bundles = [read_bundle(folder) for folder in folders or [default_bundle()]]
         cases = [
@@ -76,7 +77,7 @@ def _measure(
             for count in threads
             for each in bundles
         ]
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        with progress_bar() as progress:
             bar = progress.add_task("predict", total=len(cases) * (WARM_UP + bursts))
             queries = recorded_queries()
             return cases, asyncio.run(measure(cases, queries, bursts=bursts, on_burst=lambda: progress.advance(bar)))

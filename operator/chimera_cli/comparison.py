@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from chimera_cli.comparison_report import CHIMERA, show
 from chimera_cli.live_comparison import POLICIES, show_live
-from chimera_cli.output import refuse
+from chimera_cli.output import progress_bar, refuse
 from chimera_cli.signals import ending_on_signals
 
 if TYPE_CHECKING:
@@ -110,6 +108,10 @@ def compare(  # noqa: PLR0913 - one parameter an option
     max_num_seqs: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Sequences that each engine runs at once, at most.")
     ] = None,
+    endpoints: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, max=1000, help="Engines of each model; the arrivals grow with them."),
+    ] = 1,
     prefix_caching: Annotated[
         bool,
         typer.Option(
@@ -120,7 +122,9 @@ def compare(  # noqa: PLR0913 - one parameter an option
     sweep: Annotated[
         bool, typer.Option("--sweep/--no-sweep", help="Play every setting of each policy, and compare frontiers.")
     ] = False,
-    ablations: Annotated[bool, typer.Option("--ablations", help="Play Chimera with one part taken out, too.")] = False,
+    ablations: Annotated[
+        bool, typer.Option("--ablations", help="Play Chimera with one part taken out or put in, too.")
+    ] = False,
     workers: Annotated[
         int | None, typer.Option(metavar="N", min=1, max=1024, help="Processes. Default: as many as processors.")
     ] = None,
@@ -166,7 +170,7 @@ def compare(  # noqa: PLR0913 - one parameter an option
         refuse("--speed is for real servers: add --live")
     try:
         names = _policies(policy or (POLICIES if live else []), swept=sweep, ablations=ablations)
-        change = partial(_changed, slots=max_num_seqs, prefix_caching=prefix_caching)
+        change = partial(_changed, slots=max_num_seqs, endpoints=endpoints, prefix_caching=prefix_caching)
         workload = Workload(spacing=arrivals, workflows=workflows, warm_up=warm_up)
         grounds = _grounds(data, pools, pool or [], bundle, workload=workload, change=change)
         planned = _cells(grounds, names, load or [], capacity or [], seeds=seeds or (1 if live else SEEDS), swept=sweep)
@@ -225,7 +229,7 @@ def _grounds(  # noqa: PLR0913 - what the options say of the workload
         bundle = read_bundle(folder or default_bundle())
         if trained_on(bundle.manifest, recorded):
             typer.echo(SEEN_WARNING, err=True)
-        with _progress() as progress:
+        with progress_bar() as progress:
             bar = progress.add_task("predict", total=len(chosen))
             return read_grounds(
                 map(change, chosen),
@@ -240,8 +244,8 @@ def _grounds(  # noqa: PLR0913 - what the options say of the workload
         refuse(str(error))
 
 
-def _changed(pool: "ServingPool", *, slots: int | None, prefix_caching: bool) -> "ServingPool":
-    pool = replace(pool, prefix_caching=prefix_caching)
+def _changed(pool: "ServingPool", *, slots: int | None, endpoints: int, prefix_caching: bool) -> "ServingPool":
+    pool = replace(pool, endpoints=endpoints, prefix_caching=prefix_caching)
     return pool if slots is None else pool.with_slots(slots)
 
 
@@ -266,15 +270,10 @@ def _play(grounds: "dict[str, Ground]", planned: "Sequence[Cell]", *, workers: i
     from chimera_bench.compare import WorkerLost, compare  # noqa: PLC0415 - see _policies
 
     workers = min(workers, len(planned))
-    with ending_on_signals(), _progress() as progress:
+    with ending_on_signals(), progress_bar() as progress:
         bar = progress.add_task("replay on simulated engines", total=len(planned))
         try:
             return compare(grounds, planned, workers=workers, on_record=lambda: progress.advance(bar))
         except WorkerLost as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(FAILED) from None
-
-
-def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from chimera_cli.output import refuse, wide_console
+from chimera_cli.output import progress_bar, refuse, wide_console
 from chimera_cli.signals import until_signalled
 
 if TYPE_CHECKING:
@@ -92,8 +90,7 @@ async def _play(
     from chimera_training.data import recorded_folder  # noqa: PLC0415 - same
 
     points = []
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with progress_bar() as progress:
         for cell in planned:
             ground = grounds[cell.pool]
             chosen = speed or pace(ground, cell.load)

@@ -1,9 +1,10 @@
-"""What commands that measure print alike: a wide console, and one line where they refuse."""
+"""What commands that measure print alike: a wide console, a bar of progress, and one line where they refuse."""
 
 from typing import NoReturn
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 USAGE_ERROR = 2
 
@@ -16,6 +17,12 @@ def wide_console() -> Console:
     console = Console(soft_wrap=True)
     console.width = max(console.width, TABLE_WIDTH)
     return console
+
+
+def progress_bar() -> Progress:
+    """Return a progress display on standard error that leaves nothing behind."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
 
 
 def refuse(sentence: str) -> NoReturn:

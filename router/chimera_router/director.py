@@ -4,30 +4,28 @@ The one place where identity, predictions, snapshot and decision meet. Runs on t
 and the ledger; waits only for the predictor, which keeps its own deadline.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from functools import partial
 
-from chimera_router import wire
+from chimera_router import translation
 from chimera_router.datalayer.datastore import Datastore
-from chimera_router.errors import InvalidRequest, NoEndpoints
+from chimera_router.errors import NoEndpoints
 from chimera_router.exchange import Exchange
-from chimera_router.flowcontrol import asking
 from chimera_router.flowcontrol.room import Room
 from chimera_router.holding import Holding
 from chimera_router.parsing.openai import ParsedRequest
 from chimera_router.prediction.correction import corrected
 from chimera_router.prediction.port import Judgement, Predictor, Query
-from chimera_router.protocol import mutations
-from chimera_router.protocol.events import Choose, Headers, Route
+from chimera_router.protocol.events import Choose
 from chimera_router.scheduling.fitting import Fits
 from chimera_router.scheduling.ledger import Ledger
 from chimera_router.scheduling.passages import Meters, Passing
 from chimera_router.scheduling.steering import Steering
 from chimera_router.scheduling.types import (
-    Assignment,
     Decision,
+    Model,
     ModelPrediction,
     PoolSnapshot,
     Predictions,
@@ -36,10 +34,10 @@ from chimera_router.scheduling.types import (
     SchedulingRequest,
 )
 from chimera_router.settings import PoolSettings
+from chimera_router.tally import Tally
 from chimera_router.telemetry.metrics import Metrics
 from chimera_router.workflow import identity
-from chimera_router.workflow.conversation import Conversation
-from chimera_router.workflow.table import Arrival, Program, ProgramTable
+from chimera_router.workflow.table import Arrival, ProgramTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +48,24 @@ class ActivePool:
     predictor: Predictor
 
 
-@dataclass(slots=True)
-class Tally:
-    """Counts since the start, for the status page."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pending:
+    """A request that is ready to begin, once an endpoint is open to it.
 
-    requests: Counter[str] = field(default_factory=Counter)
-    stages: int = 0
-    later_stages: int = 0
-    recognised: int = 0
-    kept: int = 0
+    Attributes:
+        pool: In force when it came.
+        presence: Takes it from its workflow unless it begins.
+        seconds: What it took to find its workflow and to predict.
+    """
+
+    pool: ActivePool
+    asked: Choose
+    arrival: Arrival
+    presence: ExitStack
+    query: Query
+    request: SchedulingRequest
+    predictions: Predictions
+    seconds: float
 
 
 @dataclass(slots=True, kw_only=True)
@@ -97,29 +104,23 @@ class Director:
             Overloaded: Flow control refuses it.
         """
         started, pool = self.clock(), self.pool
-        arrival = self._arrive(asked)
-        program = arrival.program
-        query = _query(asked.request, asked.headers, program)
-        begun: list[Exchange] = []
-        try:
-            request = self._request(asked, arrival)
+        with ExitStack() as presence:
+            arrival = self._arrive(asked)
+            presence.callback(lambda: self.table.leave(arrival.program, self.clock()))
+            query = translation.query(asked.request, asked.headers, arrival.program)
+            request = translation.scheduling_request(asked, arrival, at=self.wall())
             predictions = await self._predict(pool, query)
-            ready = self.clock()
-
-            def begin(snapshot: PoolSnapshot, chosen: Decision | None = None) -> Exchange:
-                resumed = self.clock()
-                decision = self._schedule(pool, request, predictions, snapshot)
-                if chosen is not None:  # only its endpoint was open
-                    decision = replace(decision, reason=chosen.reason, verdicts=chosen.verdicts)
-                begun.append(self._begin(pool, decision, asked, arrival=arrival, query=query))
-                self._count(arrival, request.assignment, decision, (ready - started) + (self.clock() - resumed))
-                return begun[0]
-
-            return await self._admitted(pool, asked, request, predictions, begin)
-        except BaseException:
-            if not begun:  # an exchange leaves by itself
-                self.table.leave(program, self.clock())
-            raise
+            pending = _Pending(
+                pool=pool,
+                asked=asked,
+                arrival=arrival,
+                presence=presence,
+                query=query,
+                request=request,
+                predictions=predictions,
+                seconds=self.clock() - started,
+            )
+            return await self._admit(pending)
 
     async def explain(self, request: ParsedRequest, headers: Mapping[str, str], pinned: str | None) -> Decision:
         """Return the decision a new workflow's first request would get now, and send nothing.
@@ -135,7 +136,7 @@ class Director:
         scheduling = SchedulingRequest(
             workflow=self.table.opened, prompt_tokens=request.prompt_tokens, arrival=self.wall(), pinned=pinned
         )
-        predictions = await self._predict(self.pool, _query(request, headers, None))
+        predictions = await self._predict(self.pool, translation.query(request, headers, None))
         return self._schedule(self.pool, scheduling, predictions, self.snapshot())
 
     def judge(self, success: float, *, tenant: str, workflow_id: str = "", request_id: str = "") -> str:
@@ -171,26 +172,11 @@ class Director:
         return len(self.table)
 
     def _arrive(self, asked: Choose) -> Arrival:
-        request = asked.request
-        tenant = identity.tenant(asked.headers)
         return self.table.arrive(
-            Conversation.of(request.messages, tenant=tenant, previous=request.previous),
+            translation.conversation(asked),
             claim=identity.claim(asked.headers),
             retry=identity.retries(asked.headers),
             now=self.clock(),
-        )
-
-    def _request(self, asked: Choose, arrival: Arrival) -> SchedulingRequest:
-        if arrival.held and asked.pinned not in (None, arrival.held.model):
-            raise InvalidRequest("model must be the one that made the previous response", param="model")
-        return SchedulingRequest(
-            workflow=arrival.program.ordinal,
-            prompt_tokens=asked.request.prompt_tokens,
-            arrival=self.wall(),
-            tokens_so_far=arrival.program.tokens,
-            pinned=asked.pinned,
-            assignment=arrival.held or arrival.program.assignment,
-            subset=_holding(asked.subset, arrival.held),
         )
 
     async def _predict(self, pool: ActivePool, query: Query) -> Predictions:
@@ -212,36 +198,35 @@ class Director:
     def _snapshot(self, pool: ActivePool) -> PoolSnapshot:
         return self.datastore.snapshot(self.fits.fitted(pool.settings.models))
 
-    async def _admitted(
-        self, pool: ActivePool, asked: Choose, request: SchedulingRequest, predictions: Predictions, begin: "_Begin"
-    ) -> Exchange:
-        settings, snapshot = pool.settings, self._snapshot(pool)
-        limits = settings.flow_control
+    async def _admit(self, pending: _Pending) -> Exchange:
+        pool, snapshot = pending.pool, self._snapshot(pending.pool)
+        limits, scheduler = pool.settings.flow_control, pool.settings.scheduler
         if limits is None:
-            return begin(snapshot)
-        decision = self._schedule(pool, request, predictions, self.holding.expected(snapshot))
-        item = asking.item(
-            request,
-            decision,
-            settings.scheduler,
-            tenant=identity.tenant(asked.headers),
-            objective=identity.objective(asked.headers),
-            size=len(asked.request.body),
-            limits=limits,
-            now=self.clock(),
-        )
-        return await self.holding.admit(item, decision, lambda room: begin(room, decision), limits)
+            return self._begin(pending, snapshot)
+        chosen = self._schedule(pool, pending.request, pending.predictions, self.holding.expected(snapshot))
+        item = translation.item(pending.asked, pending.request, chosen, scheduler, limits=limits, now=self.clock())
+        return await self.holding.admit(item, chosen, partial(self._begin, pending, chosen=chosen), limits)
 
     def _room(self) -> Room:
         return Room(self.snapshot(), now=self.clock(), metrics_max_age=self.pool.settings.scheduler.metrics_max_age)
 
-    def _begin(
-        self, pool: ActivePool, decision: Decision, asked: Choose, *, arrival: Arrival, query: Query
-    ) -> Exchange:
-        program, prompt_tokens = arrival.program, asked.request.prompt_tokens
+    def _begin(self, pending: _Pending, snapshot: PoolSnapshot, *, chosen: Decision | None = None) -> Exchange:
+        """Decide and begin; where a model was chosen before, among its open endpoints, for the reasons given then."""
+        resumed = self.clock()
+        decision = self._schedule(pending.pool, pending.request, pending.predictions, snapshot)
+        if chosen is not None:
+            decision = replace(decision, reason=chosen.reason, verdicts=chosen.verdicts)
+        exchange = self._exchange(pending, decision)
+        pending.presence.pop_all()  # the exchange leaves by itself
+        self._count(pending, decision, pending.seconds + (self.clock() - resumed))
+        return exchange
+
+    def _exchange(self, pending: _Pending, decision: Decision) -> Exchange:
+        asked, program, model = pending.asked, pending.arrival.program, pending.pool.settings.models[decision.model]
+        prompt_tokens = asked.request.prompt_tokens
         self.table.assign(
             program,
-            _assignment(decision, prompt_tokens),
+            translation.assignment(decision, prompt_tokens=prompt_tokens),
             confidence=_uncorrected(decision.prediction),
             corrected=decision.prediction.confidence,
             request_id=identity.request_id(asked.headers),
@@ -250,96 +235,40 @@ class Director:
             accounts=self,
             decision=decision,
             program=program,
-            conversation=arrival.conversation,
-            predictor=pool.predictor,
-            query=query,
-            route=_route(decision, pool.settings, _response_headers(decision, program, asked.headers)),
+            conversation=pending.arrival.conversation,
+            predictor=pending.pool.predictor,
+            query=pending.query,
+            route=translation.route(decision, model, program, asked.headers),
             ticket=self.ledger.open(decision, prompt_tokens=prompt_tokens),
-            configured=pool.settings.models[decision.model],
-            passing=self._pass(pool, decision, asked),
+            configured=model,
+            passing=self._pass(model, decision, asked.request),
             began=self.clock(),
         )
 
-    def _pass(self, pool: ActivePool, decision: Decision, asked: Choose) -> Passing:
+    def _pass(self, model: Model, decision: Decision, request: ParsedRequest) -> Passing:
         address = decision.endpoint.address
         return self.meters.open(
             address,
-            slots=pool.settings.models[decision.model].coefficients.max_num_seqs,
-            uncached=max(0, asked.request.prompt_tokens - decision.cached_tokens),
+            slots=model.coefficients.max_num_seqs,
+            uncached=max(0, request.prompt_tokens - decision.cached_tokens),
             metrics=self.datastore.metrics(address),
             now=self.clock(),
-            sequences=asked.request.choices,
+            sequences=request.choices,
         )
 
-    def _count(self, arrival: Arrival, previous: Assignment | None, decision: Decision, seconds: float) -> None:
-        metrics, tally = self.metrics, self.tally
+    def _count(self, pending: _Pending, decision: Decision, seconds: float) -> None:
+        arrival, metrics, confidence = pending.arrival, self.metrics, decision.prediction.confidence
         metrics.decision_seconds.observe(seconds)
         metrics.decisions.labels(decision.model, decision.reason).inc()
         metrics.requests.labels(decision.model).inc()
-        metrics.confidence.labels(decision.model).observe(decision.prediction.confidence)
-        if decision.reason is Reason.POLICY:
-            self.steering.observe(confidence=decision.prediction.confidence, now=self.clock(), decision=decision)
+        metrics.confidence.labels(decision.model).observe(confidence)
         metrics.stages.labels(arrival.found_by).inc()
         metrics.applications.labels(decision.application).inc()
-        tally.requests[decision.model] += 1
-        tally.stages += 1
-        if arrival.program.stage == 0:
-            return
-        tally.later_stages += 1
-        tally.recognised += arrival.found_by is identity.FoundBy.MESSAGES
-        if previous is not None and previous.model == decision.model:
-            tally.kept += 1
+        if decision.reason is Reason.POLICY:
+            self.steering.observe(confidence=confidence, now=self.clock(), decision=decision)
+        if self.tally.count(arrival, decision, previous=pending.request.assignment):
             metrics.kept.inc()
-
-
-def _holding(subset: frozenset[str] | None, held: Assignment | None) -> frozenset[str] | None:
-    """Return the endpoints allowed: an engine keeps its responses in its own memory, so only that one knows them."""
-    if held is None:
-        return subset
-    return frozenset((held.endpoint,)) & (subset if subset is not None else frozenset((held.endpoint,)))
-
-
-class _Begin(Protocol):
-    """Decides among the endpoints of a snapshot, once more where the model was chosen before, and begins."""
-
-    def __call__(self, snapshot: PoolSnapshot, chosen: Decision | None = None) -> Exchange: ...
 
 
 def _uncorrected(prediction: ModelPrediction) -> float:
     return corrected(prediction.confidence, -prediction.confidence_logits)
-
-
-def _query(request: ParsedRequest, headers: Mapping[str, str], program: Program | None) -> Query:
-    return Query(
-        text=request.task,
-        prompt_tokens=request.prompt_tokens,
-        stage=program.stage if program else 0,
-        tokens_so_far=program.tokens if program else 0,
-        last_tokens=program.last_tokens if program else 0,
-        largest_tokens=program.largest_tokens if program else 0,
-        last_text=request.messages[-1].body,
-        application=identity.application(headers),
-        fingerprint=identity.fingerprint(request, headers),
-        tenant=identity.tenant_digest(identity.tenant(headers)),
-        max_tokens=request.max_tokens,
-    )
-
-
-def _assignment(decision: Decision, prompt_tokens: int) -> Assignment:
-    return Assignment(model=decision.model, endpoint=decision.endpoint.address, seen_tokens=prompt_tokens)
-
-
-def _route(decision: Decision, settings: PoolSettings, headers: Headers) -> Route:
-    return Route(
-        destination=decision.endpoint.address,
-        model=settings.models[decision.model].served_name or decision.model,
-        priority=decision.priority,
-        response_headers=headers,
-    )
-
-
-def _response_headers(decision: Decision, program: Program, asked: Mapping[str, str]) -> Headers:
-    always = ((wire.MODEL, decision.model), (wire.WORKFLOW_ID, program.id))
-    if asked.get(wire.EXPLAIN, "").lower() != "true":
-        return always
-    return (*always, (wire.DECISION, mutations.explanation(decision)))

@@ -11,6 +11,7 @@ from chimera_bench.serving import ServingPool
 from chimera_operator.api.parse import parse_pool
 from chimera_operator.api.pool import HeterogeneousModelPool
 from chimera_operator.rendering.engine import NO_PREFIX_CACHING
+from chimera_router.flowcontrol.types import HoldLimits
 from chimera_router.scheduling.orders import Arrival, Attained, Order, RemainingFirst, StageFirst
 from chimera_router.scheduling.policies import (
     Fastest,
@@ -69,6 +70,7 @@ def document(pool: ServingPool, setup: Setup, *, bundle: Path) -> HeterogeneousM
                     **_policy(setup.policy, labels(pool)),
                     **_order(setup.order),
                     **_restaging(setup.restage),
+                    **_flow_control(setup.flow_control),
                     "bundle": {"path": str(bundle.absolute())},
                 },
             },
@@ -141,3 +143,11 @@ def _order(order: Order) -> dict[str, Any]:
 
 def _restaging(margin: float | None) -> dict[str, Any]:
     return {} if margin is None else {"restage": True, "restageMargin": margin}
+
+
+def _flow_control(limits: HoldLimits | None) -> dict[str, Any]:
+    if limits is None:
+        return {}
+    if limits != HoldLimits():
+        raise NotLiveError("its hold queue has other caps than the router's own")
+    return {"flowControl": {"enabled": True}}

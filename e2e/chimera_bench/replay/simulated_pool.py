@@ -50,6 +50,10 @@ class SimulatedPool:
         self._sent: dict[str, _Sent] = {}
         self._looked_at = dict.fromkeys(self._engines, -STREAM_INTERVAL)
 
+    def on_room(self, call: Callable[[], None]) -> None:
+        """Call whenever an engine may have got room: it answered a scrape, or a request has left it."""
+        self._datastore.changed = call
+
     def snapshot(self) -> PoolSnapshot:
         """Return what the picker knows now."""
         self._look_at_streams()
@@ -107,6 +111,7 @@ class SimulatedPool:
         if event.kind is EventKind.FINISHED:
             sent = self._sent.pop(event.request.id)
             self._ledger.close(sent.ticket)
+            self._datastore.changed()  # whoever waits goes before the next stage of what has just ended
             sent.on_end()
 
 

@@ -6,22 +6,21 @@ predictions, which were made beforehand. Clients send a workflow's next request 
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from statistics import fmean
 
-from chimera_bench.engine.types import DoesNotFit, Request, SchedulingPolicy
+from chimera_bench.engine.types import DoesNotFit, SchedulingPolicy
 from chimera_bench.replay.foresight import Foresight
-from chimera_bench.replay.results import StageResult, WorkflowResult
+from chimera_bench.replay.holding import Holding, Turn
+from chimera_bench.replay.results import WorkflowResult
 from chimera_bench.replay.retries import RETRIES, pause_after
+from chimera_bench.replay.run import Run
 from chimera_bench.replay.simulated_pool import SimulatedPool
 from chimera_bench.serving import ServingPool
 from chimera_bench.workload import Arrival
 from chimera_router.datalayer.scraper import INTERVAL
-from chimera_router.scheduling.orders import EPOCH
+from chimera_router.flowcontrol.types import HoldLimits
 from chimera_router.scheduling.scheduler import Scheduler
-from chimera_router.scheduling.types import Assignment, Decision, Rejection, SchedulingRequest
-from chimera_training.data import Stage, Workflow
+from chimera_router.scheduling.types import Decision, PoolSnapshot, Predictions, Rejection, SchedulingRequest
 
 
 def replay(  # noqa: PLR0913 - all that a replay depends on, by name
@@ -31,6 +30,7 @@ def replay(  # noqa: PLR0913 - all that a replay depends on, by name
     scheduler: Scheduler,
     predictions: Foresight,
     scheduling: SchedulingPolicy = SchedulingPolicy.PRIORITY,
+    flow_control: HoldLimits | None = None,
     seed: int = 0,
     on_result: Callable[[WorkflowResult], None] = lambda _: None,
 ) -> list[WorkflowResult]:
@@ -42,6 +42,7 @@ def replay(  # noqa: PLR0913 - all that a replay depends on, by name
         scheduler: Decides, as in the picker.
         predictions: Of every task that arrives.
         scheduling: Order of the engines' queues.
+        flow_control: Has requests wait in the picker while no engine can take them; None sends them on.
         seed: Of the moment of the first scrape.
         on_result: Called with each workflow's result as it ends.
     """
@@ -52,71 +53,10 @@ def replay(  # noqa: PLR0913 - all that a replay depends on, by name
         on_result(result)
 
     first_scrape = random.Random(seed).uniform(0, INTERVAL)  # noqa: S311 - a simulation, no secret
-    run = _Replay(SimulatedPool(pool, scheduling), scheduler, predictions, on_end)
-    run.play(arrivals, first_scrape=first_scrape)
+    simulated = SimulatedPool(pool, scheduling)
+    holding = None if flow_control is None else Holding(simulated, scheduler, flow_control)
+    _Replay(simulated, scheduler, predictions, holding, on_end).play(arrivals, first_scrape=first_scrape)
     return [results[ordinal] for ordinal in range(len(arrivals))]
-
-
-@dataclass(slots=True, kw_only=True)
-class _Run:
-    """One workflow under way; `retries` of the request in hand."""
-
-    arrival: Arrival
-    ordinal: int
-    stages: list[StageResult] = field(default_factory=list)
-    assignment: Assignment | None = None
-    retries: int = 0
-
-    def recorded(self, model: str) -> Workflow:
-        return self.arrival.task.runs[model]
-
-    def asks(self, model: str) -> Stage:
-        """Return what a model was recorded to make of the next request; where its run was shorter, of its last."""
-        stages = self.recorded(model).stages
-        return stages[min(len(self.stages), len(stages) - 1)]
-
-    def request(self, now: float) -> SchedulingRequest:
-        models = [self.assignment.model] if self.assignment else self.arrival.task.runs
-        return SchedulingRequest(
-            workflow=self.ordinal,
-            prompt_tokens=round(fmean(self.asks(model).prompt_tokens for model in models)),
-            arrival=EPOCH + now,
-            tokens_so_far=sum(stage.output_tokens for stage in self.stages),
-            assignment=self.assignment,
-        )
-
-    def assign(self, decision: Decision, request: SchedulingRequest) -> None:
-        """Remember where the request in hand goes, and what of its conversation is there then."""
-        self.assignment = Assignment(
-            model=decision.model, endpoint=decision.endpoint.address, seen_tokens=request.prompt_tokens
-        )
-
-    def generation(self, decision: Decision) -> Request:
-        """Return the request in hand as the engine sees it."""
-        asked = self.asks(decision.model)
-        return Request(
-            id=f"{self.ordinal}/{len(self.stages)}",
-            prompt_tokens=max(1, asked.prompt_tokens),
-            output_tokens=max(1, asked.output_tokens),
-            priority=decision.priority or 0,
-            conversation=f"{self.ordinal}",
-        )
-
-    def answered(self, model: str) -> bool:
-        """Take the answer to the request in hand; tell whether another follows."""
-        tokens = self.asks(model).output_tokens
-        self.stages.append(StageResult(model=model, output_tokens=tokens, retries=self.retries))
-        self.retries = 0
-        return len(self.stages) < len(self.recorded(model).stages)
-
-    def result(self, now: float) -> WorkflowResult:
-        model = self.stages[-1].model
-        return WorkflowResult(
-            task_id=self.arrival.task.task_id,
-            latency=now - self.arrival.at,
-            stages=tuple(self.stages),
-            success=model is not None and self.recorded(model).success,
-        )
 
 
 class _Replay:
@@ -125,11 +65,13 @@ class _Replay:
         pool: SimulatedPool,
         scheduler: Scheduler,
         predictions: Foresight,
+        holding: Holding | None,
         on_end: Callable[[int, WorkflowResult], None],
     ) -> None:
         self._pool = pool
         self._scheduler = scheduler
         self._predictions = predictions
+        self._holding = holding
         self._on_end = on_end
         self._open = 0
 
@@ -138,20 +80,26 @@ class _Replay:
         self._pool.scrape()
         self._pool.keep_scraping(lambda: self._open > 0, first=first_scrape)
         for ordinal, arrival in enumerate(arrivals):
-            self._pool.time.call_at(arrival.at, partial(self._ask, _Run(arrival=arrival, ordinal=ordinal)))
+            self._pool.time.call_at(arrival.at, partial(self._ask, Run(arrival=arrival, ordinal=ordinal)))
         self._pool.time.run()
 
-    def _ask(self, run: _Run) -> None:
-        now = self._pool.time.now
-        request = run.request(now)
-        predictions = self._predictions.of(run.arrival.task.task_id, len(run.stages))
-        outcome = self._scheduler.schedule(request, predictions, self._pool.snapshot(), now)
+    def _ask(self, run: Run) -> None:
+        request = run.request(self._pool.time.now)
+        foreseen = self._predictions.of(run.arrival.task.task_id, len(run.stages))
+        if self._holding is None:
+            self._decide(run, request, foreseen, self._pool.snapshot())
+            return
+        turn = Turn(begin=partial(self._decide, run, request, foreseen), refuse=partial(self._refused, run))
+        self._holding.ask(request, foreseen, turn)
+
+    def _decide(self, run: Run, request: SchedulingRequest, foreseen: Predictions, snapshot: PoolSnapshot) -> None:
+        outcome = self._scheduler.schedule(request, foreseen, snapshot, self._pool.time.now)
         if isinstance(outcome, Rejection):
             self._refused(run)
         else:
             self._send(run, outcome, request)
 
-    def _refused(self, run: _Run) -> None:
+    def _refused(self, run: Run) -> None:
         if run.retries == RETRIES:
             self._give_up(run)
             return
@@ -159,7 +107,7 @@ class _Replay:
         time.call_at(time.now + pause_after(run.retries), partial(self._ask, run))
         run.retries += 1
 
-    def _send(self, run: _Run, decision: Decision, request: SchedulingRequest) -> None:
+    def _send(self, run: Run, decision: Decision, request: SchedulingRequest) -> None:
         run.assign(decision, request)
         answered = partial(self._answered, run, decision.model)
         generation = run.generation(decision)
@@ -168,16 +116,16 @@ class _Replay:
         except DoesNotFit:
             self._give_up(run)
 
-    def _answered(self, run: _Run, model: str) -> None:
+    def _answered(self, run: Run, model: str) -> None:
         if run.answered(model):
             self._ask(run)
         else:
             self._end(run)
 
-    def _give_up(self, run: _Run) -> None:
-        run.stages.append(StageResult(model=None, retries=run.retries))
+    def _give_up(self, run: Run) -> None:
+        run.give_up()
         self._end(run)
 
-    def _end(self, run: _Run) -> None:
+    def _end(self, run: Run) -> None:
         self._open -= 1
         self._on_end(run.ordinal, run.result(self._pool.time.now))

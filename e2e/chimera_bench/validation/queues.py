@@ -18,7 +18,7 @@ from chimera_bench.engine.types import Event, EventKind, Request, SchedulingPoli
 from chimera_bench.validation.check import Check
 from chimera_router.scheduling.types import Coefficients
 
-# Requests of each run. Four such runs leave an error of 1 to 2 % to the mean of long queues.
+# Requests of each run, of which a case has four: an error of 1 to 2 % is left to the mean of long queues.
 REQUESTS = 40_000
 
 TOLERANCE = 0.03

@@ -60,7 +60,7 @@ PROFILES: Mapping[str, AcceleratorProfile] = {
 }
 """Memory and bandwidth from NVIDIA's data sheets, the factors from the fits named above.
 
-`python -m chimera_bench.validation` shows how the A6000's meet what was measured on it; there the prefills between the
+`chimera bench validate` shows how the A6000's meet what was measured on it; there the prefills between the
 steps are counted apart from what a sequence adds to one.
 """
 

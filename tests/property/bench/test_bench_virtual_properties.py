@@ -13,12 +13,14 @@ from chimera_bench.replay.foresight import averages, true
 from chimera_bench.replay.results import WorkflowResult
 from chimera_bench.replay.virtual import replay
 from chimera_bench.workload import Arrival, Task
+from chimera_router.flowcontrol.types import HoldLimits
 from chimera_router.scheduling import orders, policies
 from chimera_router.scheduling.scheduler import Scheduler
 
 POOL = serving_pool("S", "L", L=replace(ENGINE, base_step=0.5, per_sequence=0.125))
 POLICIES = (policies.RoundRobin(), policies.LeastLoaded(), policies.Slack(), policies.Marginal(), policies.Fastest())
 ORDERS = (orders.Arrival(), orders.RemainingFirst(), orders.StageFirst(), orders.Attained())
+LIMITS = HoldLimits(ttl=10_000.0)  # seconds; nobody waits as long
 outputs = st.lists(st.integers(1, 30), min_size=1, max_size=4).map(tuple)
 
 
@@ -39,6 +41,7 @@ def played(
     *,
     slots: int = 2,
     scheduling: SchedulingPolicy = SchedulingPolicy.PRIORITY,
+    flow_control: HoldLimits | None = None,
 ) -> list[WorkflowResult]:
     tasks: list[Task] = [arrival.task for arrival in arrivals]
     return replay(
@@ -47,6 +50,7 @@ def played(
         scheduler=Scheduler(policy=policy, order=order),
         predictions=averages(tasks, training=tasks),
         scheduling=scheduling,
+        flow_control=flow_control,
     )
 
 
@@ -84,6 +88,28 @@ def test_engines_without_priorities_serve_as_they_come(arrivals: list[Arrival]) 
     unread = played(arrivals, policies.RoundRobin(), orders.RemainingFirst(), scheduling=SchedulingPolicy.FCFS)
 
     assert unread == as_they_come
+
+
+@settings(max_examples=25)
+@given(workloads(), st.sampled_from(POLICIES))
+def test_a_hold_queue_is_nothing_to_engines_that_do_not_queue(arrivals: list[Arrival], policy: policies.Policy) -> None:
+    """With a slot for everybody nothing waits in the picker either."""
+    order = orders.RemainingFirst()
+
+    assert played(arrivals, policy, order, slots=64, flow_control=LIMITS) == played(arrivals, policy, order, slots=64)
+
+
+@settings(max_examples=25)
+@given(workloads(), st.sampled_from(POLICIES), st.sampled_from(ORDERS), st.integers(1, 3))
+def test_whatever_is_held_ends(
+    arrivals: list[Arrival], policy: policies.Policy, order: orders.Order, slots: int
+) -> None:
+    """Nothing is lost in the picker: every workflow has all stages of its model's run."""
+    results = played(arrivals, policy, order, slots=slots, flow_control=LIMITS)
+
+    for arrival, result in zip(arrivals, results, strict=True):
+        assert result.model is not None
+        assert len(result.stages) == len(arrival.task.runs[result.model].stages)
 
 
 @settings(max_examples=25)

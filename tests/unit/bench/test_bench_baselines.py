@@ -60,7 +60,7 @@ def test_all_of_the_design_is_there() -> None:
         *("mlfq", "ltr", "route-llm", "router", "fastest", "slack"),
     }
     assert set(names(Kind.REFERENCE)) == {"stjf", "true-lengths", "oracle"}
-    assert {"without-confidence", "without-length", "without-aging", "without-reuse", "without-delay"} <= set(
+    assert {"without-confidence", "without-length", "without-aging", "without-reuse", "without-delay", "held"} <= set(
         names(Kind.ABLATION)
     )
 

@@ -112,6 +112,24 @@ def test_load_may_be_a_share_of_what_the_engines_serve_together() -> None:
     assert half["load"] != 0.5
 
 
+def test_several_engines_of_a_model_take_as_many_times_the_arrivals() -> None:
+    """Load means the same; requests may wait in the picker, for the engine that is free first."""
+    options = ("--pool", POOL, "--workflows", 300, "--workers", 1, "--seeds", 1, "--capacity", 1, "--max-num-seqs", 4)
+    records = [
+        record
+        for count in (1, 3)
+        for record in json.loads(
+            bench(*options, "--endpoints", count, "--policy", "chimera", "--policy", "held", "--json").stdout
+        )
+    ]
+    one, one_held, three, three_held = records
+
+    assert one["load"] == pytest.approx(three["load"])
+    assert [record["policy"] for record in records] == ["chimera", "held"] * 2
+    assert three_held["latency_mean"] != three["latency_mean"]
+    assert one_held["latency_mean"] != one["latency_mean"]
+
+
 def test_predict_is_still_a_command_of_its_own() -> None:
     """The comparison does not run before it."""
     result = bench("predict", "--help")
@@ -194,7 +212,9 @@ def test_a_plot_in_a_missing_folder_is_refused_before_anything_is_played(tmp_pat
     assert refusal("--plot", path) == f"{path.parent}: the folder for the plot does not exist"
 
 
-@pytest.mark.parametrize("options", [["--load", "0"], ["--seeds", "0"], ["--workflows", "1"], ["--workers", "0"]])
+@pytest.mark.parametrize(
+    "options", [["--load", "0"], ["--seeds", "0"], ["--workflows", "1"], ["--workers", "0"], ["--endpoints", "0"]]
+)
 def test_what_cannot_be_played_is_refused(options: list[str]) -> None:
     """No arrivals, no seed, no workload, nobody to play."""
     assert bench(*options).exit_code == 2

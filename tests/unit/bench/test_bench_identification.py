@@ -1,17 +1,16 @@
 """How surely workflows are found without headers."""
 
-import json
 import random
-from pathlib import Path
 
 import pytest
 from bench_workloads import run
 
-from chimera_bench.identification import __main__ as command
 from chimera_bench.identification.agents import Agent, agents
 from chimera_bench.identification.figures import figures
 from chimera_bench.identification.habits import EDITS, Message, Rates
 from chimera_bench.identification.interleaving import FIRST, RETRY, Interleaving, Link
+from chimera_bench.identification.measure import measure
+from chimera_cli.identity import WORKFLOWS_PER_SECOND
 from chimera_training.data import read_workflows, recorded_folder
 
 QUIET = Rates(repeated=0, parallel=0, greedy=0, retried=0, branched=0, edited=0, respaced=0)
@@ -38,8 +37,8 @@ def made(rates: Rates, *, count: int = 40, seed: int = 0) -> list[Agent]:
 
 def test_workflows_are_found_without_headers() -> None:
     """The bar on the project's own data, at the default rates: precision .99, recall .97."""
-    links = command.measure(
-        read_workflows(recorded_folder()), count=800, rate=command.WORKFLOWS_PER_SECOND, rates=Rates(), seeds=range(2)
+    links = measure(
+        read_workflows(recorded_folder()), count=800, rate=WORKFLOWS_PER_SECOND, rates=Rates(), seeds=range(2)
     )
 
     (everything, *_) = figures(links)
@@ -111,7 +110,7 @@ def test_equal_seeds_give_equal_links() -> None:
     """The measurement can be repeated."""
     runs = [run("m", (30, 12, 5))]
 
-    first, second = (command.measure(runs, count=30, rate=5.0, rates=Rates(), seeds=range(2)) for _ in range(2))
+    first, second = (measure(runs, count=30, rate=5.0, rates=Rates(), seeds=range(2)) for _ in range(2))
 
     assert first == second
 
@@ -140,26 +139,3 @@ def test_rates_are_shares() -> None:
     """Anything else is refused by name."""
     with pytest.raises(ValueError, match="edited must be a share"):
         Rates(edited=1.5)
-
-
-def test_the_command_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
-    """Rates and figures, for whoever reads them by machine."""
-    command.main(["--json", "--workflows", "20", "--edited", "0"])
-
-    report = json.loads(capsys.readouterr().out)
-    assert report["rates"]["edited"] == 0
-    assert report["figures"][0]["kind"] == "all"
-    assert {"precision", "recall", "requests"} <= report["figures"][0].keys()
-
-
-def test_the_command_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
-    """For people."""
-    command.main(["--workflows", "20"])
-
-    assert "precision" in capsys.readouterr().out
-
-
-def test_the_command_names_what_is_missing(tmp_path: Path) -> None:
-    """A folder without the data ends with one sentence."""
-    with pytest.raises(SystemExit, match="workflow_traces"):
-        command.main(["--data", str(tmp_path)])

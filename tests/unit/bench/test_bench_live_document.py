@@ -17,6 +17,7 @@ from chimera_operator.api.routing import Routing
 from chimera_operator.local.documents import with_routing
 from chimera_operator.rendering.router_config import router_config
 from chimera_proto.config.v1alpha1.router_config_pb2 import RouterConfig
+from chimera_router.flowcontrol.types import HoldLimits
 from chimera_router.scheduler_settings import scheduler
 from chimera_router.scheduling.types import Model
 
@@ -89,6 +90,16 @@ def test_levels_that_documents_cannot_say_are_refused() -> None:
     """The router has its own quantum."""
     with pytest.raises(NotLiveError, match="levels"):
         made("mlfq", quantum=64.0)
+
+
+def test_requests_wait_in_the_picker_where_the_setting_says_so() -> None:
+    """With the router's own caps, and no others."""
+    held = CATALOGUE["held"].build(BACKGROUND)
+
+    assert routing("held").flow_control.enabled
+    assert not routing("chimera").flow_control.enabled
+    with pytest.raises(NotLiveError, match="caps"):
+        document(POOL, replace(held, flow_control=HoldLimits(max_requests=1)), bundle=BUNDLE)
 
 
 def test_engines_without_prefix_caching_are_told_so() -> None:

@@ -102,6 +102,17 @@ def test_an_engine_is_known_as_it_was_scraped(pool: SimulatedPool) -> None:
     assert seen == [(0.0, 0), (0.25, 1), (0.75, 1)]
 
 
+def test_it_tells_when_there_may_be_room(pool: SimulatedPool) -> None:
+    """After a scrape, and once a request has left its engine, before its client is told."""
+    told: list[object] = []
+    pool.on_room(lambda: told.append((pool.time.now, state(pool).load.requests)))
+    send(pool, "a", ends=told)  # type: ignore[arg-type]
+    pool.time.call_at(1.0, pool.scrape)
+    pool.time.run()
+
+    assert told == [(1.0, 1), (10.0, 0), "a"]
+
+
 def test_own_requests_are_not_counted_twice(pool: SimulatedPool) -> None:
     """What the engine's metrics show of them is no other client's load."""
     for name in "abc":

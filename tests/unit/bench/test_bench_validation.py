@@ -1,11 +1,7 @@
 """The engine simulator meets what is known of engines and of queues."""
 
-from io import StringIO
-
 import pytest
-from rich.console import Console
 
-from chimera_bench.validation.__main__ import table
 from chimera_bench.validation.check import Check
 from chimera_bench.validation.published import MODEL, POINTS, Point, closed_loop, published_checks
 from chimera_bench.validation.queues import CASES, EQUAL, EXPONENTIAL, UNEVEN, Case, draw_runs, queue_checks
@@ -90,13 +86,3 @@ def test_a_check_holds_within_its_tolerance() -> None:
     assert CHECK.off == pytest.approx(0.025)
     assert CHECK.holds
     assert not Check(case="", figure="", known=2.0, simulated=1.9, tolerance=0.03).holds
-
-
-def test_the_table_says_what_does_not_hold() -> None:
-    """One row a check."""
-    broken = Check(case="an engine", figure="ms a token", known=10.0, simulated=12.0, tolerance=0.1)
-    console = Console(file=StringIO(), width=100)
-    console.print(table([CHECK, broken]))
-    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
-
-    assert [line.split()[-3:] for line in lines if "±" in line] == [["+2.5%", "±3%", "yes"], ["+20.0%", "±10%", "no"]]

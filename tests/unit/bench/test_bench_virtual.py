@@ -16,6 +16,7 @@ from chimera_bench.replay.retries import RETRIES
 from chimera_bench.replay.virtual import replay
 from chimera_bench.serving import ServingPool, read_pools, shipped_pools
 from chimera_bench.workload import Arrival, poisson
+from chimera_router.flowcontrol.types import HoldLimits
 from chimera_router.scheduling import orders
 from chimera_router.scheduling.policies import Candidate, Choice, LeastLoaded, Marginal, Policy, RoundRobin, Static
 from chimera_router.scheduling.scheduler import Scheduler
@@ -35,10 +36,18 @@ def play(
     order: orders.Order | None = None,
     scheduling: SchedulingPolicy = SchedulingPolicy.PRIORITY,
     restage: float | None = None,
+    flow_control: HoldLimits | None = None,
 ) -> list[WorkflowResult]:
     scheduler = Scheduler(policy=policy or RoundRobin(), order=order or orders.RemainingFirst(), restage=restage)
     foresight = true([arrival.task for arrival in arrivals])
-    return replay(arrivals, pool=pool, scheduler=scheduler, predictions=foresight, scheduling=scheduling)
+    return replay(
+        arrivals,
+        pool=pool,
+        scheduler=scheduler,
+        predictions=foresight,
+        scheduling=scheduling,
+        flow_control=flow_control,
+    )
 
 
 def latencies(results: Sequence[WorkflowResult]) -> list[float]:
@@ -178,6 +187,32 @@ def test_what_no_engine_could_hold_is_given_up() -> None:
     (result,) = play([at(2.0, run("m", (200_000,)))], ONE)
 
     assert (result.model, result.success, result.latency) == (None, False, 0.0)
+
+
+def test_requests_may_wait_in_the_picker() -> None:
+    """They go to the engine of their model that is free first; without, to the one with the least before it."""
+    pool = replace(ONE_SLOT, endpoints=2, prefix_caching=False)
+    arrivals = [at(0.125 * n, run("m", (tokens,), task=str(n))) for n, tokens in enumerate((40, 4, 8))]
+
+    assert latencies(play(arrivals, pool, flow_control=HoldLimits())) == [10.0, 1.0, 2.875]
+
+
+def test_later_stages_wait_too() -> None:
+    """Behind whoever has waited for the slot that the stage before has just left, if that has less to do."""
+    arrivals = [at(0.0, run("m", (4, 40), task="long")), at(0.0, run("m", (8,), task="short"))]
+
+    assert latencies(play(arrivals, ONE_SLOT, flow_control=HoldLimits())) == [13.0, 3.0]
+
+
+def test_what_the_picker_refuses_is_tried_again() -> None:
+    """As live clients do with status 429; who is refused every time is given up."""
+    none = HoldLimits(max_requests=0)
+    arrivals = [at(0.0, run("m", (tokens,), task=str(tokens))) for tokens in (8, 400, 4)]
+    first, second, third = play(arrivals, ONE_SLOT, flow_control=none)
+
+    assert (first.latency, first.retries) == (2.0, 0)
+    assert (second.model, second.success, second.retries) == ("m", True, 5)
+    assert (third.model, third.success, third.retries) == (None, False, RETRIES)
 
 
 def test_a_replay_repeats() -> None:
