@@ -231,6 +231,7 @@ _CONTESTANTS = (
     Contestant(
         kind=Kind.BASELINE, build=router, grid={"cost_price": (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 1.0, 2.0)}
     ),
+    Contestant(kind=Kind.BASELINE, build=blind_order, grid={"aging_rate": AGING_RATES}),
     Contestant(kind=Kind.BASELINE, build=fastest, grid={"aging_rate": AGING_RATES}),
     Contestant(
         kind=Kind.BASELINE,
@@ -245,7 +246,6 @@ _CONTESTANTS = (
     Contestant(kind=Kind.ABLATION, build=without_aging),
     Contestant(kind=Kind.ABLATION, build=without_order),
     Contestant(kind=Kind.ABLATION, build=without_reuse),
-    Contestant(kind=Kind.ABLATION, build=blind_order, grid={"aging_rate": AGING_RATES}),
     Contestant(kind=Kind.ABLATION, build=without_delay),
     Contestant(kind=Kind.ABLATION, build=held, grid={"price": PRICES}),
 )
