@@ -143,6 +143,11 @@ def slack(_: Background, *, slack: float = DEFAULT_SLACK, min_gain: float = DEFA
     return Setup(policy=Slack(slack=slack, min_gain=min_gain), order=RemainingFirst())
 
 
+def blind_order(_: Background, *, aging_rate: float = DEFAULT_AGING_RATE) -> Setup:
+    """Chimera's order alone: the least work left first by predicted lengths, over a blind spread. Swept: aging."""
+    return Setup(policy=RoundRobin(), order=RemainingFirst(aging_rate))
+
+
 def stjf(_: Background, *, aging_rate: float = 0.0) -> Setup:
     """The shortest total job first with true remaining lengths, over a blind spread: what order alone can give.
 
@@ -226,6 +231,7 @@ _CONTESTANTS = (
     Contestant(
         kind=Kind.BASELINE, build=router, grid={"cost_price": (0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 1.0, 2.0)}
     ),
+    Contestant(kind=Kind.BASELINE, build=blind_order, grid={"aging_rate": AGING_RATES}),
     Contestant(kind=Kind.BASELINE, build=fastest, grid={"aging_rate": AGING_RATES}),
     Contestant(
         kind=Kind.BASELINE,
