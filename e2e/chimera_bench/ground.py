@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from chimera_bench.baselines import CATALOGUE
 from chimera_bench.contestants import Background, Setup, Source
+from chimera_bench.recorded_tasks import arrival_rate
 from chimera_bench.records import Cell, Prices, Record, record
 from chimera_bench.replay.foresight import Foresight
+from chimera_bench.replay.results import WorkflowResult
 from chimera_bench.replay.virtual import replay
 from chimera_bench.workload import Arrival, Task, arrivals, poisson, saturation_rate
 
@@ -43,12 +45,8 @@ class Ground:
     def play(self, cell: Cell) -> Record:
         """Replay the cell's workload under its policy."""
         setup = CATALOGUE[cell.policy].build(self.background, **cell.params)
-        rate = (
-            cell.load * self.background.pool.endpoints * saturation_rate(self.tasks, self.background.pool.coefficients)
-        )
-        before = self._before(rate)
         results = replay(
-            self._arrivals(rate, count=before + self.workflows, seed=cell.seed),
+            self.arrivals(cell),
             pool=self.background.pool,
             scheduler=setup.scheduler,
             predictions=self._foresight(setup),
@@ -56,16 +54,27 @@ class Ground:
             flow_control=setup.flow_control,
             seed=cell.seed,
         )
-        return record(cell, results[before:], self._prices())
+        return self.record(cell, results)
+
+    def rate(self, load: float) -> float:
+        """Return the workflows a second that arrive at this load."""
+        return arrival_rate(self.background.pool, self.tasks, load=load)
+
+    def arrivals(self, cell: Cell) -> list[Arrival]:
+        """Return the cell's workload, those that do not count first."""
+        rate = self.rate(cell.load)
+        count = self._before(rate) + self.workflows
+        if self.gaps:
+            return arrivals(self.tasks, self.gaps, count=count, rate=rate, seed=cell.seed)
+        return poisson(self.tasks, count=count, rate=rate, seed=cell.seed)
+
+    def record(self, cell: Cell, results: Sequence[WorkflowResult]) -> Record:
+        """Return the record of what was made of the cell's workload, in order of arrival."""
+        return record(cell, results[self._before(self.rate(cell.load)) :], self._prices())
 
     def _before(self, rate: float) -> int:
         wished = round(self.warm_up * rate)
         return min(wished, len(self.gaps) - self.workflows - 1) if self.gaps else wished
-
-    def _arrivals(self, rate: float, *, count: int, seed: int) -> list[Arrival]:
-        if self.gaps:
-            return arrivals(self.tasks, self.gaps, count=count, rate=rate, seed=seed)
-        return poisson(self.tasks, count=count, rate=rate, seed=seed)
 
     def _foresight(self, setup: Setup) -> Foresight:
         lengths, confidence = self.known[setup.lengths], self.known[setup.confidence]

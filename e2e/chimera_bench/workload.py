@@ -34,6 +34,11 @@ class Task:
     runs: Mapping[str, Workflow]
 
     @property
+    def task_set(self) -> str:
+        """Where the task comes from, as the recorded data names it."""
+        return next(iter(self.runs.values())).task_set
+
+    @property
     def preamble_tokens(self) -> int:
         """Tokens of the first prompt besides the task: instructions and a worked example, which nobody stored."""
         prompt = fmean(run.stages[0].prompt_tokens for run in self.runs.values())

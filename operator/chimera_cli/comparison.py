@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chimera_cli.comparison_report import CHIMERA, show
+from chimera_cli.live_comparison import POLICIES, show_live
 from chimera_cli.output import progress_bar, refuse
 from chimera_cli.signals import ending_on_signals
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 FAILED = 1
 
 LOAD = 0.85  # engines are busy, and blind round robin still keeps up
+
+SEEDS = 3  # enough to see what chance does, few enough to wait for
 
 SEEN_WARNING = (
     "warning: the bundle was trained on all tasks of this very data, so it remembers what it seems to predict; bundles "
@@ -69,11 +72,17 @@ def compare(  # noqa: PLR0913 - one parameter an option
         ),
     ] = None,
     seeds: Annotated[
-        int, typer.Option(metavar="N", min=1, max=1000, help="Workloads for each pool and load, the same to all.")
-    ] = 3,
+        int | None,
+        typer.Option(
+            metavar="N", min=1, max=1000, help="Workloads for each pool and load, the same to all. Default: 3; live 1."
+        ),
+    ] = None,
     policy: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Policy to play; repeatable. Default: Chimera, baselines, references."),
+        typer.Option(
+            metavar="NAME",
+            help="Policy to play; repeatable. Default: Chimera, baselines, references; live: chimera and round-robin.",
+        ),
     ] = None,
     workflows: Annotated[
         int,
@@ -119,6 +128,18 @@ def compare(  # noqa: PLR0913 - one parameter an option
     workers: Annotated[
         int | None, typer.Option(metavar="N", min=1, max=1024, help="Processes. Default: as many as processors.")
     ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Play on Envoy, picker and engine servers, too: how far is virtual time off?")
+    ] = False,
+    speed: Annotated[
+        float | None,
+        typer.Option(
+            metavar="X",
+            min=0.01,
+            max=100,
+            help="With --live: times faster than real. Default: as fast as this machine can without being measured.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a record of every cell as JSON.")] = False,
     plot_file: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE.png", dir_okay=False, help="Draw latency against score.")
@@ -136,17 +157,26 @@ def compare(  # noqa: PLR0913 - one parameter an option
       chimera bench --data DIR --pools FILE --sweep --plot frontier.png
 
       chimera bench --policy chimera --policy slack --json > records.json
+
+      chimera bench --live --pool llama-agents-open --policy chimera --policy round-robin
     """
     if context.invoked_subcommand is not None:
         return
     if plot_file is not None and not plot_file.parent.is_dir():
         refuse(f"{plot_file.parent}: the folder for the plot does not exist")
+    if live and plot_file is not None:
+        refuse("--plot draws comparisons in virtual time: leave out --live")
+    if speed is not None and not live:
+        refuse("--speed is for real servers: add --live")
     try:
-        names = _policies(policy or [], swept=sweep, ablations=ablations)
+        names = _policies(policy or (POLICIES if live else []), swept=sweep, ablations=ablations)
         change = partial(_changed, slots=max_num_seqs, endpoints=endpoints, prefix_caching=prefix_caching)
         workload = Workload(spacing=arrivals, workflows=workflows, warm_up=warm_up)
         grounds = _grounds(data, pools, pool or [], bundle, workload=workload, change=change)
-        planned = _cells(grounds, names, load or [], capacity or [], seeds=seeds, swept=sweep)
+        planned = _cells(grounds, names, load or [], capacity or [], seeds=seeds or (1 if live else SEEDS), swept=sweep)
+        if live:
+            show_live(grounds, planned, bundle=bundle, data=data, speed=speed, as_json=as_json)
+            return
         records = _play(grounds, planned, workers=workers or os.cpu_count() or 1)
         show(records, as_json=as_json, plot_file=plot_file)
     except ModuleNotFoundError as error:

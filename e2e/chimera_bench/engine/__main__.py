@@ -6,6 +6,7 @@ import errno
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from aiohttp import web
 
@@ -32,7 +33,9 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--base-step-ms", type=_positive, required=True, help="milliseconds of a step before any sequence is counted")
     add("--step-per-sequence-us", type=_not_negative, required=True, help="microseconds each sequence adds to a step")
     add("--prefill-us-per-token", type=_not_negative, required=True, help="microseconds for an uncached prompt token")
+    add("--enable-prefix-caching", action=argparse.BooleanOptionalAction, default=True, help="as vLLM's flag")
     add("--startup-delay", type=_not_negative, default=0.0, metavar="SECONDS", help="time until it is healthy")
+    add("--data", type=Path, metavar="DIR", help="folder of recorded data; default: the package's own")
     add("--recorded-as", metavar="MODEL", help="model of the recorded data; default: the first served name")
     add("--seed", type=int, default=0, help="of the lengths drawn for prompts that nobody recorded")
     return parser.parse_args(arguments)
@@ -43,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_arguments(arguments)
     try:
         recording = read_recording(
-            recorded_folder(), options.recorded_as or options.served_model_name[0], seed=options.seed
+            options.data or recorded_folder(), options.recorded_as or options.served_model_name[0], seed=options.seed
         )
         asyncio.run(_serve(options, recording))
     except DataError as error:
@@ -79,6 +82,7 @@ def _settings(options: argparse.Namespace) -> ServerSettings:
             kv_tokens=options.kv_tokens,
         ),
         scheduling=options.scheduling_policy,
+        prefix_caching=options.enable_prefix_caching,
         startup_delay=options.startup_delay,
     )
 

@@ -41,12 +41,14 @@ class ServerSettings:
 
     Attributes:
         served_names: Names of the model, at least one; answers carry the one that was asked for.
+        prefix_caching: Whether a conversation's tokens stay for its next request.
         startup_delay: Seconds from the start until it is healthy: loading weights.
     """
 
     served_names: tuple[str, ...]
     coefficients: Coefficients
     scheduling: SchedulingPolicy = SchedulingPolicy.FCFS
+    prefix_caching: bool = True
     startup_delay: float = 0.0
 
 
@@ -57,7 +59,7 @@ class EngineServer:
         self._settings = settings
         self._recording = recording
         self._metrics = EngineMetrics(settings.served_names[0], settings.coefficients)
-        engine = Engine(settings.coefficients, scheduling=settings.scheduling)
+        engine = Engine(settings.coefficients, scheduling=settings.scheduling, prefix_caching=settings.prefix_caching)
         self._realtime = RealTime(engine, self._metrics.observe)
         self._ready_at = self._realtime.now() + settings.startup_delay
         self._created = int(time.time())

@@ -62,13 +62,14 @@ class EngineKiller:
             os.kill(self._pids[self.killed], signal.SIGKILL)
 
 
-async def play(
+async def play(  # noqa: PLR0913 - what a round takes, by name
     pool: Pool,
     arrivals: Sequence[Arrival],
     *,
     speed: float,
     on_result: Callable[[WorkflowResult], None],
     engines_may_end: bool = False,
+    names_application: bool = False,
 ) -> list[WorkflowResult]:
     """Replay a workload; the round ends early where a process of the pool does.
 
@@ -78,6 +79,7 @@ async def play(
         speed: How many times faster than real the pool's engines run.
         on_result: Called with each workflow's result as it ends.
         engines_may_end: Whether the loss of an engine is part of the round.
+        names_application: Whether requests name their application, by the task set they come from.
 
     Raises:
         PoolLost: A process of the pool ended.
@@ -88,7 +90,8 @@ async def play(
             guards = [group.create_task(_guard_front(pool))]
             if not engines_may_end:
                 guards.append(group.create_task(_guard_engines(pool)))
-            results = await LiveReplay(pool.url, speed=speed, on_result=on_result).run(arrivals)
+            replay = LiveReplay(pool.url, speed=speed, on_result=on_result, names_application=names_application)
+            results = await replay.run(arrivals)
             for guard in guards:
                 guard.cancel()
     except* PoolLost as losses:

@@ -59,6 +59,7 @@ class Site:
         envoy: Path of Envoy.
         vllm: Path of the `vllm` command.
         state: Folder where the picker keeps what it learned; None where it forgets.
+        recordings: Folder of recorded data that simulated engines answer from; None for the package's own.
     """
 
     folder: Path
@@ -67,6 +68,7 @@ class Site:
     envoy: str
     vllm: str
     state: Path | None = None
+    recordings: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +164,8 @@ def _vllm(replica: _Replica, site: Site) -> tuple[str, list[str], dict[str, str]
 
 def _simulator(replica: _Replica, site: Site) -> tuple[str, list[str], dict[str, str]]:
     arguments = simulator_command(replica.model, replica.time, host=LOOPBACK, port=replica.port, seed=replica.seed)
-    return site.python, arguments, {}
+    recordings = ["--data", str(site.recordings)] if site.recordings else []
+    return site.python, [*arguments, *recordings], {}
 
 
 def _picker(site: Site) -> Command:

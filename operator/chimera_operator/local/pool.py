@@ -78,6 +78,7 @@ async def serve(  # noqa: PLR0913 - what there is to choose, by name
     engine: EngineKind = "simulator",
     logs: Path | None = None,
     state: Path | None = None,
+    recordings: Path | None = None,
 ) -> AsyncIterator[RunningPool]:
     """Serve a pool on this machine until the block ends; then, or on any error, no process is left.
 
@@ -88,6 +89,7 @@ async def serve(  # noqa: PLR0913 - what there is to choose, by name
         engine: Which engine serves the models.
         logs: Folder that keeps the processes' logs; None keeps them for as long as the pool runs.
         state: Folder where the picker keeps what it learned, for the next run; None begins anew and forgets.
+        recordings: Folder of recorded data that simulated engines answer from; None takes the package's own.
 
     Raises:
         BadInputError: A port in use, a folder that cannot be made, or a speed for real engines.
@@ -97,7 +99,7 @@ async def serve(  # noqa: PLR0913 - what there is to choose, by name
     if engine == "vllm" and speed != 1.0:
         raise BadInputError("a speed is for simulated engines only")
     with tempfile.TemporaryDirectory(prefix="chimera-") as name:
-        site = _site(pool, folder=Path(name), port=port, state=state)
+        site = _site(pool, folder=Path(name), port=port, state=state, recordings=recordings)
         plan = local_plan(pool, site=site, speed=speed, engine=engine)
         kept = _write(plan, folder=site.folder, logs=logs)
         # Each only once what it asks is there, so that whoever connects early waits and is not refused.
@@ -115,7 +117,9 @@ async def serve(  # noqa: PLR0913 - what there is to choose, by name
             )
 
 
-def _site(pool: HeterogeneousModelPool, *, folder: Path, port: int, state: Path | None) -> Site:
+def _site(
+    pool: HeterogeneousModelPool, *, folder: Path, port: int, state: Path | None, recordings: Path | None
+) -> Site:
     gateway, engines = claim(port), replica_count(pool)
     picker, management, feedback, *free = [other for other in free_ports(engines + 4) if other != gateway]
     ports = Ports(
@@ -123,7 +127,15 @@ def _site(pool: HeterogeneousModelPool, *, folder: Path, port: int, state: Path 
     )
     # A virtual environment need not be active: its programs lie beside its Python.
     vllm = shutil.which("vllm", path=str(Path(sys.executable).parent)) or "vllm"
-    return Site(folder=folder, ports=ports, python=sys.executable, envoy=_envoy(), vllm=vllm, state=state)
+    return Site(
+        folder=folder,
+        ports=ports,
+        python=sys.executable,
+        envoy=_envoy(),
+        vllm=vllm,
+        state=state,
+        recordings=recordings.absolute() if recordings else None,
+    )
 
 
 def _envoy() -> str:

@@ -14,6 +14,10 @@ VLLM_ENV = {
 }
 
 
+NO_PREFIX_CACHING = "--no-enable-prefix-caching"
+"""vLLM's flag; the one of its own arguments that the simulator obeys too."""
+
+
 def simulator_command(model: ModelSpec, time: StepTime, *, host: str, port: int, seed: int) -> list[str]:
     """Return the arguments after the Python program that simulate a model's engine."""
     return [
@@ -28,6 +32,7 @@ def simulator_command(model: ModelSpec, time: StepTime, *, host: str, port: int,
         *("--startup-delay", "0"),
         *("--recorded-as", model.descriptor.trained_as or model.name),
         *("--seed", str(seed)),
+        *((NO_PREFIX_CACHING,) if NO_PREFIX_CACHING in model.engine.args else ()),
     ]
 
 

@@ -23,11 +23,11 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "LONGEST_PAUSE", 0.001)
 
 
-async def replay(url: str, *moments: float, speed: float = 1.0) -> list[WorkflowResult]:
+async def replay(url: str, *moments: float, speed: float = 1.0, **options: bool) -> list[WorkflowResult]:
     """Replay the task at these moments."""
     seen: list[WorkflowResult] = []
     arrivals = [at(moment, SMALL, LARGE) for moment in moments]
-    results = await LiveReplay(url, speed=speed, on_result=seen.append).run(arrivals)
+    results = await LiveReplay(url, speed=speed, on_result=seen.append, **options).run(arrivals)
     assert sorted(map(id, seen)) == sorted(map(id, results))
     return results
 
@@ -52,6 +52,15 @@ async def test_the_conversation_grows_and_names_no_workflow() -> None:
     assert second[3]["content"] == "S says 1"
     assert len(second[2]["content"].split()) == 5
     assert not {wire.WORKFLOW_ID, *wire.SESSION_IDS} & {name.lower() for headers in pool.headers for name in headers}
+
+
+async def test_requests_may_name_their_application() -> None:
+    """By the task set they come from; else by nothing."""
+    async with fake_pool(RUNS, lambda _: "S") as (url, pool):
+        await replay(url, 0.0)
+        await replay(url, 0.0, names_application=True)
+
+    assert [headers.get(wire.APPLICATION) for headers in pool.headers] == [None, None, "set", "set"]
 
 
 async def test_requests_are_streams_with_usage_for_any_model() -> None:

@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from processes import await_that
@@ -104,3 +105,11 @@ def test_a_bad_flag_is_named(arguments: list[str], rule: str, capsys: pytest.Cap
 
     assert exit_.value.code == 2
     assert rule in capsys.readouterr().err
+
+
+def test_recordings_may_come_from_any_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """That folder and no other is read, and what it lacks is named."""
+    from chimera_bench.engine.__main__ import main  # noqa: PLC0415 - a program, imported where it is tried
+
+    assert main(["--port", "1", "--served-model-name", "m", *STEPS, *SIZES, "--data", str(tmp_path)]) == 2
+    assert str(tmp_path) in capsys.readouterr().err

@@ -190,6 +190,16 @@ async def test_metrics_count_what_was_served(client: openai.AsyncOpenAI, http: a
     assert values["vllm:time_to_first_token_seconds_sum"] < values["vllm:e2e_request_latency_seconds_sum"]
 
 
+async def test_an_engine_without_prefix_caching_computes_every_prompt(http: aiohttp.ClientSession) -> None:
+    """The second stage finds nothing of the first."""
+    async with engine("m", RECORDING, prefix_caching=False) as bare:
+        for messages in (TASK, NEXT):
+            async with http.post(f"{bare}/v1/chat/completions", json={"model": "m", "messages": messages}) as answer:
+                assert answer.status == 200
+
+        assert (await metrics(http, bare))["vllm:prefix_cache_hits_total"] == 0
+
+
 async def test_gauges_show_the_batch_and_the_queue(http: aiohttp.ClientSession) -> None:
     """One slot: one runs, the others wait; tokens count while they are generated."""
     async with engine("m", ENDLESS, coefficients=replace(SLOW, max_num_seqs=1)) as url:

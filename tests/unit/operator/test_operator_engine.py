@@ -109,6 +109,15 @@ def test_the_simulator_is_told_names_limits_and_step_time() -> None:
     ]
 
 
+def test_the_simulator_obeys_that_no_prefix_is_cached() -> None:
+    """Of vLLM's own arguments that one; it would refuse the others."""
+    bare = model(engine={"kvTokens": 1, "args": ["--no-enable-prefix-caching", "--enforce-eager"]})
+    command = simulator_command(bare, step_time(bare, path=""), host="::1", port=1, seed=0)
+
+    assert command[-1] == "--no-enable-prefix-caching"
+    assert "--enforce-eager" not in command
+
+
 def test_the_simulator_takes_recordings_by_the_models_own_name() -> None:
     """Without `trainedAs` the name itself is looked up."""
     plain = model()

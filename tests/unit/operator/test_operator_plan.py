@@ -88,6 +88,14 @@ def test_the_picker_keeps_what_it_learned_where_there_is_a_place_for_it() -> Non
     assert "--state-path" not in plan().picker.argv
 
 
+def test_simulated_engines_answer_from_recordings_of_the_site() -> None:
+    """All of them from one folder; without it from the package's own."""
+    made = local_plan(POOL, site=replace(SITE, recordings=Path("/data")), speed=1.0, engine="simulator")
+
+    assert {command.argv[-2:] for command in made.engines} == {("--data", "/data")}
+    assert not any("--data" in command.argv for command in plan().engines)
+
+
 def test_vllm_engines_are_started_by_path_with_their_environment() -> None:
     """A virtual environment need not be active."""
     engines = local_plan(POOL, site=SITE, speed=1.0, engine="vllm").engines
