@@ -4,8 +4,8 @@ import multiprocessing
 import os
 import pickle
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +17,8 @@ from chimera_bench.ground import Ground
 from chimera_bench.records import Cell, Record
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
+
+LOOK_SECONDS = 0.1  # between two looks whether a signal came; people do not notice
 
 
 class WorkerLost(Exception):  # noqa: N818 - what happened
@@ -62,12 +64,11 @@ def compare(
     if workers == 1:
         return list(_played(grounds, cells, on_record))
     with _workers(grounds, workers) as executor:
-        with _uninterrupted():
-            futures = [executor.submit(_play, cell) for cell in cells]
         try:
-            for _ in as_completed(futures):
-                on_record()
-            return _results(futures)
+            with _uninterrupted() as received:
+                futures = _submitted(executor, cells)
+                _await(futures, on_record, received)
+            return [future.result() for future in futures]
         except BrokenProcessPool:
             raise WorkerLost from None
 
@@ -78,8 +79,23 @@ def _played(grounds: Mapping[str, Ground], cells: Iterable[Cell], on_record: Cal
         on_record()
 
 
-def _results(futures: Iterable[Future[Record]]) -> list[Record]:
-    return [future.result() for future in futures]
+def _submitted(executor: ProcessPoolExecutor, cells: Iterable[Cell]) -> list[Future[Record]]:
+    """Start the workers, who inherit that Ctrl-C is blocked, for good: they leave it to their parent."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return [executor.submit(_play, cell) for cell in cells]
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _await(futures: Iterable[Future[Record]], on_record: Callable[[], None], received: Collection[int]) -> None:
+    """Wait until all cells are played, one was lost, or a signal came."""
+    waiting = set(futures)
+    while waiting and not received:
+        done, waiting = wait(waiting, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
+        for future in done:
+            future.result()
+            on_record()
 
 
 @contextmanager
@@ -110,18 +126,16 @@ def _stored(grounds: Mapping[str, Ground]) -> Iterator[Path]:
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Hold signals back while workers start, so that none is left half started.
+def _uninterrupted() -> Iterator[list[int]]:
+    """Hold signals back; yield the list of those that came, which take effect at the end.
 
-    Workers inherit that Ctrl-C is blocked, for good: they leave it to their parent.
+    An exception out of the handler could leave a worker half started, or a lock of the executor taken for ever.
     """
     received: list[int] = []
     before = {number: signal.signal(number, lambda each, _: received.append(each)) for number in ENDING}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        yield
+        yield received
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for number, handler in before.items():
             signal.signal(number, handler)
         for each in received:
