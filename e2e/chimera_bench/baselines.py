@@ -236,7 +236,7 @@ _CONTESTANTS = (
     Contestant(
         kind=Kind.BASELINE,
         build=slack,
-        grid={"slack": (0.0, 0.25, 0.5, 1.0, DEFAULT_SLACK, 2.5, 4.0, 8.0), "min_gain": (0.0, DEFAULT_MIN_GAIN, 0.1)},
+        grid={"slack": (0.0, 0.25, 0.5, 1.0, DEFAULT_SLACK, 2.5, 4.0, 8.0), "min_gain": (0.0, 0.02, DEFAULT_MIN_GAIN)},
     ),
     Contestant(kind=Kind.REFERENCE, build=stjf, grid={"aging_rate": AGING_RATES}),
     Contestant(kind=Kind.REFERENCE, build=true_lengths),

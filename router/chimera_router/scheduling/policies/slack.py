@@ -10,9 +10,9 @@ DEFAULT_SLACK = 1.5
 """Share by which a model may be slower than the fastest; 1.5 admits 2.5 times its latency: what a 70B model on four
 cards takes beside a 7B one on one while both are idle, by their step times. Under load it drops out by itself."""
 
-DEFAULT_MIN_GAIN = 0.02
-"""Confidence by which a model must beat the fastest; about the calibration error of the default bundle, so that noise
-buys nobody a slower answer."""
+DEFAULT_MIN_GAIN = 0.1
+"""Confidence by which a model must beat the fastest: what most settings on this rule's frontier have
+(docs/evidence.md); less buys slower answers for gains that are within the error of the predictions."""
 
 
 @dataclass(frozen=True, slots=True)
