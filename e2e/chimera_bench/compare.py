@@ -110,9 +110,10 @@ def _workers(grounds: Mapping[str, Ground], count: int) -> Iterator[ProcessPoolE
         try:
             yield executor
         except BaseException:
-            executor.shutdown(wait=False, cancel_futures=True)
             for worker in multiprocessing.active_children():
                 worker.terminate()
+            # Waits for the executor's own thread: left behind, it and the end of this process would race for a pipe.
+            executor.shutdown(cancel_futures=True)
             raise
 
 
