@@ -10,7 +10,7 @@ from chimera_bench.records import Cell, Prices, Record, record
 from chimera_bench.replay.foresight import Foresight
 from chimera_bench.replay.results import WorkflowResult
 from chimera_bench.replay.virtual import replay
-from chimera_bench.workload import Arrival, Task, arrivals, poisson, saturation_rate
+from chimera_bench.workload import Arrival, Task, arrivals, poisson, saturation_rate, summed_capacity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +39,7 @@ class Ground:
     def load_of(self, share: float) -> float:
         """Return the load at which this share of what all engines serve together arrives."""
         engines = self.background.pool.coefficients
-        together = sum(saturation_rate(self.tasks, {model: engine}) for model, engine in engines.items())
-        return share * together / saturation_rate(self.tasks, engines)
+        return share * summed_capacity(self.tasks, engines) / saturation_rate(self.tasks, engines)
 
     def play(self, cell: Cell) -> Record:
         """Replay the cell's workload under its policy."""

@@ -1,7 +1,6 @@
 """Make pools ready for a comparison: their tasks, what a bundle predicts of them, and what spaces their arrivals."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from statistics import fmean
 
@@ -10,9 +9,9 @@ from chimera_bench.ground import Ground
 from chimera_bench.recorded_tasks import read_pool_tasks
 from chimera_bench.replay.foresight import Foresight, averages, predicted, true
 from chimera_bench.serving import ServingPool, read_pools
-from chimera_bench.workload import Task, saturation_rate
+from chimera_bench.workload import Task, read_gaps, saturation_rate
 from chimera_router.prediction.bundle import Bundle
-from chimera_training.data import DataError, read_arrivals
+from chimera_training.data import DataError
 
 POISSON = "poisson"
 
@@ -104,7 +103,7 @@ def _gaps(folder: Path, spacing: str, workflows: int) -> tuple[float, ...]:
     """Return the seconds between the requests of a trace; nothing for a Poisson process."""
     if spacing == POISSON:
         return ()
-    requests = read_arrivals(folder, spacing)
-    if len(requests) < workflows + 2:
-        raise DataError(f"trace {spacing!r} has {len(requests)} requests: too few for {workflows} workflows")
-    return tuple(later.seconds - earlier.seconds for earlier, later in pairwise(requests))
+    gaps = read_gaps(folder, spacing)
+    if len(gaps) <= workflows:
+        raise DataError(f"trace {spacing!r} has {len(gaps) + 1} requests: too few for {workflows} workflows")
+    return tuple(gaps)

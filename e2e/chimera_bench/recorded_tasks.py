@@ -1,11 +1,11 @@
 """The tasks of a serving pool: what all of its models were recorded on, on either side of a bundle's split."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from chimera_bench.serving import ServingPool
-from chimera_bench.workload import Task, saturation_rate
+from chimera_bench.workload import Task, common_tasks, saturation_rate
 from chimera_training.data import DataError, PromptOutcome, Stage, Workflow, read_prompt_outcomes, read_workflows
 from chimera_training.split import held_out
 
@@ -34,7 +34,7 @@ def read_pool_tasks(pool: ServingPool, folder: Path, *, held_out_share: float) -
     Raises:
         DataError: A file of the folder is missing or breaks a rule, or no task is left to replay.
     """
-    tasks = _common(pool, _runs(pool, folder))
+    tasks = common_tasks(_runs(pool, folder), {model: model for model in pool.models})
     unseen = {task.task_id for task in tasks if held_out(task.task_id, share=held_out_share)}
     if not unseen:
         raise DataError(
@@ -59,17 +59,6 @@ def _runs(pool: ServingPool, folder: Path) -> list[Workflow]:
         else map(as_workflow, read_prompt_outcomes(folder, models=models))
     )
     return [run for run in runs if run.task_set in pool.task_sets]
-
-
-def _common(pool: ServingPool, runs: Iterable[Workflow]) -> list[Task]:
-    runs_of: dict[str, dict[str, Workflow]] = {}
-    for run in sorted(runs, key=lambda run: (run.task_id, run.trial)):
-        runs_of.setdefault(run.task_id, {}).setdefault(run.model, run)
-    return [
-        Task(task_id=task_id, text=of_task[pool.models[0]].stages[0].text, runs={n: of_task[n] for n in pool.models})
-        for task_id, of_task in runs_of.items()
-        if of_task.keys() == set(pool.models)
-    ]
 
 
 def as_workflow(outcome: PromptOutcome) -> Workflow:

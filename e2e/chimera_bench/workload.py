@@ -76,11 +76,20 @@ def read_tasks(folder: Path, models: Mapping[str, str]) -> list[Task]:
 
 
 def tasks_of(workflows: Iterable[Workflow], models: Mapping[str, str]) -> list[Task]:
-    """Return the tasks that every model was recorded on, in order of their ids; of several trials the first counts."""
+    """Return the `common_tasks` of the agents that need nobody to talk to."""
+    return common_tasks((run for run in workflows if run.agent == AGENT), models)
+
+
+def common_tasks(workflows: Iterable[Workflow], models: Mapping[str, str]) -> list[Task]:
+    """Return the tasks that every model was recorded on, in order of their ids; of several trials the first counts.
+
+    Args:
+        workflows: Runs of any models.
+        models: Name in the recorded data by name in the pool.
+    """
     runs_of: dict[str, dict[str, Workflow]] = {}
     for run in sorted(workflows, key=lambda run: (run.task_id, run.trial)):
-        if run.agent == AGENT:
-            runs_of.setdefault(run.task_id, {}).setdefault(run.model, run)
+        runs_of.setdefault(run.task_id, {}).setdefault(run.model, run)
     return [
         Task(
             task_id=task_id,
@@ -125,13 +134,13 @@ def _seconds_each(runs: Sequence[Workflow], engine: Coefficients) -> float:
     return output * engine.step(batch) / batch + prompt * engine.prefill_per_token
 
 
-def read_gaps(folder: Path) -> list[float]:
-    """Read the seconds between one request of the trace and the next.
+def read_gaps(folder: Path, trace: str = TRACE) -> list[float]:
+    """Read the seconds between one request of a trace and the next.
 
     Raises:
         DataError: The file is missing or breaks a rule.
     """
-    return [later.seconds - earlier.seconds for earlier, later in pairwise(read_arrivals(folder, TRACE))]
+    return [later.seconds - earlier.seconds for earlier, later in pairwise(read_arrivals(folder, trace))]
 
 
 def arrivals(tasks: Sequence[Task], gaps: Sequence[float], *, count: int, rate: float, seed: int) -> list[Arrival]:
