@@ -9,8 +9,6 @@ from chimera_router import wire
 from chimera_router.extproc.servicer import Servicer
 from chimera_router.listening import bind
 
-DRAIN = 30.0  # seconds that open streams get after a stop is asked for; GIE's pickers take the same
-
 _OPTIONS = [
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),  # bytes; gateways send bodies in pieces under 64 KiB
     ("grpc.max_metadata_size", 64 * 1024),  # bytes
@@ -40,7 +38,7 @@ class Server:
         await self._server.start()
         await self._announce(health_pb2.HealthCheckResponse.SERVING)
 
-    async def stop(self, grace: float = DRAIN) -> None:
+    async def stop(self, grace: float) -> None:
         """Say NOT_SERVING, take no new streams and let the open ones end."""
         await self._announce(health_pb2.HealthCheckResponse.NOT_SERVING)
         await self._server.stop(grace)
