@@ -88,7 +88,7 @@ async def _measure(director: Director, size: int, rounds: int) -> Timings:
     limits = Limits()
 
     async def decide(body: bytes) -> None:
-        machine = StreamMachine(director.pool.settings.catalog, limits)
+        machine = StreamMachine(director.rules)
         machine.feed(_HEADERS)
         (asked,) = machine.feed(RequestBody(body, end_of_stream=True))
         exchange = await director.choose(asked)  # type: ignore[arg-type]

@@ -6,13 +6,14 @@ import sys
 from contextlib import AsyncExitStack
 
 import structlog
+import uvloop
 
 from chimera_router import arguments, management, picker
 from chimera_router.arguments import Arguments
 from chimera_router.director import Director
 from chimera_router.errors import ConfigError
-from chimera_router.extproc.server import Server
-from chimera_router.extproc.servicer import Servicer
+from chimera_router.extproc.health import Health
+from chimera_router.extproc.server import drain, server
 from chimera_router.feedback.server import FeedbackServer
 from chimera_router.picker import Picker
 from chimera_router.telemetry import logs
@@ -27,7 +28,7 @@ def main() -> None:
     told = arguments.parse()
     logs.configure(told.log_level)
     try:
-        asyncio.run(_serve(told))
+        uvloop.run(_serve(told))
     except ConfigError as error:
         sys.stderr.write(f"chimera-router: {error}\n")
         sys.exit(USAGE_ERROR)
@@ -42,15 +43,23 @@ async def _serve(told: Arguments) -> None:
         pages = management.Management(running.director, ready=lambda: serving.is_set() and not stop.is_set())
         runner = await management.serve(pages, host=told.host, port=told.management_port)
         stack.push_async_callback(runner.cleanup)
-        address = f"{told.host}:{told.grpc_port}"
-        server = Server(Servicer(running.director), address=address, certificates=told.cert_path)
-        stack.push_async_callback(server.stop, told.drain)
+        health = Health()
+        serving_port = server(
+            told.transport,
+            running.director,
+            health,
+            host=told.host,
+            port=told.grpc_port,
+            certificates=told.cert_path,
+        )
+        stack.push_async_callback(drain, serving_port, health, told.drain)
         if told.feedback_port is not None:
             await _serve_feedback(stack, running.director, told)
         await running.start()
-        await server.start()
+        await serving_port.start()
+        health.say(serving=True)
         serving.set()
-        _log.info("serving", grpc_port=server.port, management_port=told.management_port)
+        _log.info("serving", grpc_port=serving_port.port, management_port=told.management_port)
         await _until(stop, running)
 
 

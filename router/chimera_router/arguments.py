@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chimera_router.prediction.compute import Device
+from chimera_router.transports import Transport
 
 DRAIN = 30.0  # seconds that open streams get after a stop is asked for; GIE's pickers take the same
 
@@ -25,6 +26,8 @@ class Arguments:
         drain: Seconds that open streams get on SIGTERM.
         log_level: Least level of what is logged.
         cert_path: Folder with tls.crt and tls.key; None serves plain text.
+        transport: What carries ext_proc streams.
+        conformance_headers: Whether GIE's conformance tests may say where their requests go.
     """
 
     config: Path
@@ -39,6 +42,8 @@ class Arguments:
     log_level: str
     cert_path: Path | None
     insecure: bool
+    transport: Transport
+    conformance_headers: bool
 
 
 def parse() -> Arguments:
@@ -75,9 +80,21 @@ def _add_prediction(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_transport(parser: argparse.ArgumentParser) -> None:
-    transport = parser.add_mutually_exclusive_group(required=True)
-    transport.add_argument("--cert-path", type=Path, help="folder with tls.crt and tls.key")
-    transport.add_argument("--insecure", action="store_true", help="plain text")
+    parser.add_argument(
+        "--transport",
+        type=Transport,
+        choices=list(Transport),
+        default=Transport.NATIVE,
+        help="what carries ext_proc: the picker's own HTTP/2, or grpc.aio",
+    )
+    parser.add_argument(
+        "--conformance-headers",
+        action="store_true",
+        help="heed the headers of GIE's conformance tests; never for clients",
+    )
+    security = parser.add_mutually_exclusive_group(required=True)
+    security.add_argument("--cert-path", type=Path, help="folder with tls.crt and tls.key")
+    security.add_argument("--insecure", action="store_true", help="plain text")
 
 
 def _positive(text: str) -> int:

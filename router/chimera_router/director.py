@@ -4,21 +4,25 @@ The one place where identity, predictions, snapshot and decision meet. Runs on t
 and the ledger; waits only for the predictor, which keeps its own deadline.
 """
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from chimera_router import translation
+from chimera_router import forwarding, translation
 from chimera_router.datalayer.datastore import Datastore
 from chimera_router.errors import NoEndpoints
 from chimera_router.exchange import Exchange
 from chimera_router.flowcontrol.room import Room
+from chimera_router.forwarding import Forwarding
 from chimera_router.holding import Holding
 from chimera_router.parsing.openai import ParsedRequest
 from chimera_router.prediction.correction import corrected
 from chimera_router.prediction.port import Judgement, Predictor, Query
-from chimera_router.protocol.events import Choose
+from chimera_router.protocol.events import Choose, ChooseAny
+from chimera_router.protocol.intake import Intake
+from chimera_router.protocol.rules import Rules
 from chimera_router.scheduling.fitting import Fits
 from chimera_router.scheduling.ledger import Ledger
 from chimera_router.scheduling.passages import Meters, Passing
@@ -75,6 +79,8 @@ class Director:
     Attributes:
         clock: Seconds on a monotonic clock.
         wall: Seconds since the Unix epoch.
+        conformance: Whether GIE's conformance tests may say where their requests go.
+        intake: Of the bodies that are being read.
     """
 
     pool: ActivePool
@@ -84,15 +90,32 @@ class Director:
     metrics: Metrics
     clock: Callable[[], float]
     wall: Callable[[], float]
+    conformance: bool = False
+    intake: Intake = field(default_factory=Intake)
     tally: Tally = field(default_factory=Tally)
     fits: Fits = field(default_factory=Fits)
     meters: Meters = field(default_factory=Meters)
     steering: Steering = field(default_factory=Steering)
     holding: Holding = field(init=False)
+    _turns: Iterator[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
         self.holding = Holding(room=self._room, clock=self.clock, registry=self.metrics.registry)
         self.datastore.changed = self.holding.wake
+
+    @property
+    def rules(self) -> Rules:
+        """What holds for new streams."""
+        settings = self.pool.settings
+        return Rules(catalog=settings.catalog, limits=settings.limits, intake=self.intake, conformance=self.conformance)
+
+    def forward(self, asked: ChooseAny) -> Forwarding:
+        """Return where a request of a conformance test goes, which is no call of an API and is passed on as it is.
+
+        Raises:
+            NoEndpoints: Nothing that it allows can take it now.
+        """
+        return Forwarding(forwarding.route(asked, self.snapshot(), turn=next(self._turns)))
 
     async def choose(self, asked: Choose) -> Exchange:
         """Return the exchange that a request begins.

@@ -4,12 +4,15 @@ ChimeraError
 ├── RequestError            the client's request cannot be served; its text is safe to show
 │   ├── InvalidRequest          the body or a header breaks a rule
 │   ├── BodyTooLarge            the body passes the cap
+│   ├── HeadersTooLarge         the headers pass the cap
+│   ├── TooSlow                 the body took too long to come
 │   ├── UnknownModel            `model` names no member of the pool
 │   ├── UnknownPath             not an API this pool serves
 │   ├── WrongMethod             the path exists for another method
 │   ├── NoEndpoints             no endpoint can take the request
 │   ├── UnknownResponse         the response to go on from is not known
-│   ├── Overloaded              flow control refuses the request
+│   ├── Overloaded              the engines or the picker have too much to do
+│   ├── UnsupportedGateway      the gateway hands bodies over in a way that a choice cannot be made in
 │   ├── UnknownWorkflow         feedback for a workflow that is not in the table
 │   └── AlreadyJudged           feedback for a workflow that had its own
 ├── ProtocolViolation       the gateway broke the order of messages
@@ -24,6 +27,7 @@ _WHY = {
     DropReason.CAPACITY: "Every engine is busy and too many requests wait already; try again later",
     DropReason.TTL_EXPIRED: "Every engine was busy for as long as a request may wait; try again later",
     DropReason.SHED: "Every engine is busy and requests of a higher priority go first; try again later",
+    DropReason.PICKER_FULL: "Too many requests are being read at once; try again later",
 }
 
 
@@ -53,6 +57,27 @@ class BodyTooLarge(RequestError):  # noqa: N818 - the field's name for it
 
     def __init__(self, *, limit: int) -> None:
         super().__init__(f"The request body is larger than {limit} bytes")
+
+
+class HeadersTooLarge(RequestError):  # noqa: N818 - the field's name for it
+    """The request headers pass the cap."""
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(f"The request headers are larger than {limit} bytes")
+
+
+class TooSlow(RequestError):  # noqa: N818 - the field's name for it
+    """The request body took too long to come."""
+
+    def __init__(self) -> None:
+        super().__init__("The request body did not come in time")
+
+
+class UnsupportedGateway(RequestError):  # noqa: N818 - the field's name for it
+    """The gateway hands request bodies over in a way in which no choice can be made: piece by piece, or not at all."""
+
+    def __init__(self) -> None:
+        super().__init__("The gateway must send request bodies to the picker, full-duplex streamed or buffered")
 
 
 class UnknownModel(RequestError):  # noqa: N818 - the field's name for it
@@ -97,7 +122,7 @@ class UnknownResponse(RequestError):  # noqa: N818 - the field's name for it
 
 
 class Overloaded(RequestError):  # noqa: N818 - the field's name for it
-    """Flow control refuses the request: every engine that could take it is busy.
+    """The request is refused for what others take: of the engines that could take it, or of the picker itself.
 
     Args:
         reason: Why it may not wait, or wait any longer.

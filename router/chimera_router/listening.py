@@ -1,5 +1,6 @@
 """Bind a gRPC server to its port, with or without certificates."""
 
+import ssl
 from pathlib import Path
 
 import grpc
@@ -32,3 +33,19 @@ def _credentials(folder: Path) -> grpc.ServerCredentials:
     except OSError as error:
         raise ConfigError(f"{folder}: needs tls.key and tls.crt ({type(error).__name__})") from error
     return grpc.ssl_server_credentials([(key, certificate)])
+
+
+def context(folder: Path) -> ssl.SSLContext:
+    """Return TLS for an asyncio server.
+
+    Raises:
+        ConfigError: A certificate cannot be read.
+    """
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made.set_alpn_protocols(["h2"])
+    try:
+        made.load_cert_chain(folder / "tls.crt", folder / "tls.key")
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"{folder}: needs tls.key and tls.crt ({type(error).__name__})") from error
+    return made

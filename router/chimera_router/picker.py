@@ -122,6 +122,7 @@ async def opened(arguments: Arguments) -> AsyncIterator[Picker]:
         metrics=metrics,
         clock=time.monotonic,
         wall=time.time,
+        conformance=arguments.conformance_headers,
     )
     _watch(metrics, director, kept.corrections)
     async with aiohttp.ClientSession() as session:

@@ -144,7 +144,7 @@ async def test_full_queue_is_429_with_reason_and_time(channel: grpc.aio.Channel,
 
     status, reason, seconds, code = await refusal(await asked(channel))
 
-    assert (status, reason, code) == (429, "rejected-capacity", "rate_limit_exceeded")
+    assert (status, reason, code) == (429, "rejected-saturated", "rate_limit_exceeded")
     assert 1 <= seconds <= 60
 
 
@@ -162,7 +162,7 @@ async def test_sheddable_request_is_429_at_once(channel: grpc.aio.Channel, made:
 
     status, reason, _, _ = await refusal(await asked(channel, **{OBJECTIVE: "batch"}))
 
-    assert (status, reason, len(made.holding.queue)) == (429, "shed", 0)
+    assert (status, reason, len(made.holding.queue)) == (429, "evicted-priority", 0)
 
 
 async def test_higher_class_displaces_a_lower_one(channel: grpc.aio.Channel, made: Director) -> None:
@@ -173,7 +173,7 @@ async def test_higher_class_displaces_a_lower_one(channel: grpc.aio.Channel, mad
 
     urgent = await asked(channel, **{OBJECTIVE: "urgent"})
 
-    assert (await refusal(last))[:2] == (429, "shed")
+    assert (await refusal(last))[:2] == (429, "evicted-priority")
     crowd[0].call.cancel()
     assert await destination(urgent) == "127.0.0.1:2"
     crowd[1].call.cancel()

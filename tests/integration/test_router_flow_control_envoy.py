@@ -69,7 +69,7 @@ async def test_held_refused_and_left(stack: Stack) -> None:
     with pytest.raises(openai.RateLimitError) as refused:
         await stack.ask()
     headers = refused.value.response.headers
-    assert (headers[wire.DROPPED_REASON], refused.value.code) == ("rejected-capacity", "rate_limit_exceeded")
+    assert (headers[wire.DROPPED_REASON], refused.value.code) == ("rejected-saturated", "rate_limit_exceeded")
     assert 1 <= int(headers[wire.RETRY_AFTER]) <= 60
 
     stack.crowd[0].close()

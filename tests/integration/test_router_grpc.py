@@ -16,8 +16,10 @@ from pools import prediction
 from chimera_router import wire
 from chimera_router.director import Director
 from chimera_router.errors import ConfigError
-from chimera_router.extproc.server import Server
-from chimera_router.extproc.servicer import SERVICE, Servicer
+from chimera_router.extproc.health import Health
+from chimera_router.extproc.paths import PROCESS
+from chimera_router.extproc.server import drain, server
+from chimera_router.transports import Transport
 
 pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_loop")]
 
@@ -29,14 +31,20 @@ def nothing_blocks() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(params=list(Transport))
+def transport(request: pytest.FixtureRequest) -> Transport:
+    chosen: Transport = request.param
+    return chosen
+
+
 @pytest.fixture
 def made() -> Director:
     return director()
 
 
 @pytest.fixture
-async def channel(made: Director) -> AsyncIterator[grpc.aio.Channel]:
-    async with picker(made) as server, grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as opened:
+async def channel(made: Director, transport: Transport) -> AsyncIterator[grpc.aio.Channel]:
+    async with picker(made, transport) as running, grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as opened:
         yield opened
 
 
@@ -155,7 +163,7 @@ async def test_immediate_answer_carries_the_error(channel: grpc.aio.Channel) -> 
 @pytest.mark.parametrize("first", ["body", "response", "empty", "garbage"])
 async def test_disorder_ends_the_stream_without_details(channel: grpc.aio.Channel, made: Director, first: str) -> None:
     """A message that cannot come now ends the stream; the peer is told nothing of what it sent."""
-    call = channel.stream_stream(f"/{SERVICE}/Process")()
+    call = channel.stream_stream(PROCESS)()
     messages = {
         "body": ext_proc.ProcessingRequest(request_body=ext_proc.HttpBody(body=b"canary")).SerializeToString(),
         "response": ext_proc.ProcessingRequest(response_headers=ext_proc.HttpHeaders()).SerializeToString(),
@@ -169,10 +177,10 @@ async def test_disorder_ends_the_stream_without_details(channel: grpc.aio.Channe
     assert made.metrics.registry.get_sample_value("chimera_protocol_violations_total") == 1
 
 
-async def test_streams_are_independent() -> None:
+async def test_streams_are_independent(transport: Transport) -> None:
     """A hundred exchanges at once each get their own answer."""
     made = director(FakePredictor(small=prediction(0.4), large=prediction(0.9)))
-    async with picker(made) as server, grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+    async with picker(made, transport) as running, grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
         results = await asyncio.gather(*(routed(channel) for _ in range(100)))
         assert in_flight(made) == 100
         for stream, _, _ in results:
@@ -190,14 +198,17 @@ async def test_health_answers_every_name(channel: grpc.aio.Channel, service: str
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
-async def test_stopping_server_says_so_and_lets_streams_end() -> None:
+async def test_stopping_server_says_so_and_lets_streams_end(transport: Transport) -> None:
     """While it drains, health says NOT_SERVING and an open exchange still gets its answer."""
-    made = director()
-    async with picker(made) as server, grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+    made, health = director(), Health()
+    running = server(transport, made, health, host="127.0.0.1", port=0, certificates=None)
+    await running.start()
+    health.say(serving=True)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as channel:
         stream, _, _ = await routed(channel)
         watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service="readiness"))
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
-        stopping = asyncio.create_task(server.stop(grace=5.0))
+        stopping = asyncio.create_task(drain(running, health, grace=5.0))
         assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
         watch.cancel()
 
@@ -209,9 +220,9 @@ async def test_stopping_server_says_so_and_lets_streams_end() -> None:
         await stopping
 
 
-async def test_taken_port_is_named() -> None:
+async def test_taken_port_is_named(transport: Transport) -> None:
     """A second picker on the port is refused by name."""
     made = director()
-    async with picker(made) as server:
-        with pytest.raises(ConfigError, match=f"127.0.0.1:{server.port}: the port cannot be bound"):
-            Server(Servicer(made), address=f"127.0.0.1:{server.port}", certificates=None)
+    async with picker(made, transport) as first:
+        with pytest.raises(ConfigError, match=f"127.0.0.1:{first.port}: the port cannot be bound"):
+            await server(transport, made, Health(), host="127.0.0.1", port=first.port, certificates=None).start()

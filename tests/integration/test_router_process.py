@@ -18,7 +18,7 @@ from engines import engine
 from envoys import free_port
 from gateways import BODY, CHAT, Stream
 
-from chimera_router.extproc.servicer import SERVICE
+from chimera_router.extproc.paths import PROCESS
 
 pytestmark = pytest.mark.anyio
 
@@ -192,7 +192,7 @@ async def test_prompts_and_keys_stay_out_of_logs_and_metrics(tmp_path: Path) -> 
                 await stream.body(body, end=True)
                 await stream.read()
                 stream.call.cancel()
-            garbage = channel.stream_stream(f"/{SERVICE}/Process")()
+            garbage = channel.stream_stream(PROCESS)()
             await garbage.write(b"\xff" + canary.encode())
             assert await garbage.code() is grpc.StatusCode.INVALID_ARGUMENT
         page = await running.page()

@@ -10,7 +10,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from chimera_router.errors import NoEndpoints, ProtocolViolation, RequestError
 from chimera_router.parsing.limits import Limits
-from chimera_router.parsing.openai import Api, Message, parse, rewrite
+from chimera_router.parsing.openai import Api, Message, parse
+from chimera_router.parsing.parts import INTERNAL_FIELDS
+from chimera_router.parsing.rewriting import rewrite
 from chimera_router.parsing.usage import UsageScanner
 from chimera_router.protocol.catalog import Catalog
 from chimera_router.protocol.events import (
@@ -33,6 +35,7 @@ from chimera_router.protocol.events import (
     SendResponseTrailers,
 )
 from chimera_router.protocol.mutations import chunks
+from chimera_router.protocol.rules import Rules
 from chimera_router.protocol.stream import StreamMachine
 from chimera_router.scheduling.types import DropReason
 from chimera_router.workflow.conversation import Conversation
@@ -81,7 +84,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.begin()
 
     def begin(self) -> None:
-        self.machine = StreamMachine(CATALOG, Limits(max_body_bytes=200))
+        self.machine = StreamMachine(Rules(catalog=CATALOG, limits=Limits(max_body_bytes=200)))
         self.sent: list[Action] = []
         self.choosing = False
 
@@ -151,14 +154,19 @@ def test_any_json_is_parsed_or_refused(fields: dict[str, object]) -> None:
 
 
 @given(st.dictionaries(st.text(), json_values), st.text(), st.none() | st.integers(-(2**62), 2**62))
-def test_rewrite_changes_two_fields_only(fields: dict[str, object], model: str, number: int | None) -> None:
-    """Every field but model and priority means afterwards what it meant before."""
-    after = json.loads(rewrite(json.dumps({**fields, "model": "x"}).encode(), model=model, priority=number))
+def test_rewrite_changes_what_the_picker_sets(fields: dict[str, object], model: str, number: int | None) -> None:
+    """Every field but model, priority and what no client may set means afterwards what it meant before."""
+    sent = {**fields, "messages": [{"role": "user", "content": "hi"}], "model": "x"}
+    body = json.dumps(sent).encode()
+    try:
+        request = parse(Api.CHAT, body, Limits())
+    except RequestError:  # a field of a type that no API has
+        return
 
-    expected = {**fields, "model": model, "priority": number}
-    if number is None:
-        del expected["priority"]
-    assert after == expected
+    after = json.loads(rewrite(request, model=model, priority=number))
+
+    expected = {name: value for name, value in sent.items() if name not in INTERNAL_FIELDS} | {"model": model}
+    assert after == (expected if number is None else expected | {"priority": number})
 
 
 @given(st.binary(max_size=300_000))

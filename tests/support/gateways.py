@@ -8,22 +8,26 @@ import grpc
 from envoy.service.ext_proc.v3 import external_processor_pb2 as ext_proc
 
 from chimera_router.director import Director
-from chimera_router.extproc.server import Server
-from chimera_router.extproc.servicer import SERVICE, Servicer
+from chimera_router.extproc.health import Health
+from chimera_router.extproc.paths import PROCESS
+from chimera_router.extproc.server import Server, drain, server
+from chimera_router.transports import Transport
 
 CHAT = {":method": "POST", ":path": "/v1/chat/completions", "content-type": "application/json"}
 BODY = json.dumps({"model": "auto", "messages": [{"role": "user", "content": "hi"}]}).encode()
 
 
 @asynccontextmanager
-async def picker(director: Director) -> AsyncIterator[Server]:
+async def picker(director: Director, transport: Transport = Transport.NATIVE) -> AsyncIterator[Server]:
     """Serve a director on a free port of this machine."""
-    server = Server(Servicer(director), address="127.0.0.1:0", certificates=None)
-    await server.start()
+    health = Health()
+    running = server(transport, director, health, host="127.0.0.1", port=0, certificates=None)
+    await running.start()
+    health.say(serving=True)
     try:
-        yield server
+        yield running
     finally:
-        await server.stop(grace=1.0)
+        await drain(running, health, grace=0.2)
 
 
 class Stream:
@@ -31,7 +35,7 @@ class Stream:
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
         process = channel.stream_stream(
-            f"/{SERVICE}/Process",
+            PROCESS,
             request_serializer=ext_proc.ProcessingRequest.SerializeToString,
             response_deserializer=ext_proc.ProcessingResponse.FromString,
         )

@@ -2,6 +2,7 @@ import json
 import math
 from dataclasses import replace
 
+import msgspec
 import pytest
 from directors import FakePredictor, director
 from pools import prediction
@@ -173,7 +174,7 @@ async def test_what_the_clients_limit_made_teaches_no_length(limit: int | None, 
     predictor = FakePredictor(small=prediction(0.4), large=prediction(0.9))
     made = director(predictor)
     choose = asked()
-    exchange = await made.choose(replace(choose, request=replace(choose.request, max_tokens=limit)))
+    exchange = await made.choose(msgspec.structs.replace(choose, request=replace(choose.request, max_tokens=limit)))
 
     exchange.ended(AnswerEnded(30, Usage()))
     exchange.close()
@@ -337,8 +338,8 @@ async def test_a_response_is_not_continued_by_another_model() -> None:
     await answered(made, response(), "resp_1")
 
     with pytest.raises(InvalidRequest, match="model must be the one"):
-        await made.choose(replace(response("resp_1"), pinned="small"))
-    assert (await made.choose(replace(response("resp_1"), pinned="large"))).program.in_flight == 1
+        await made.choose(msgspec.structs.replace(response("resp_1"), pinned="small"))
+    assert (await made.choose(msgspec.structs.replace(response("resp_1"), pinned="large"))).program.in_flight == 1
 
 
 async def test_a_response_whose_engine_is_gone_is_not_continued_elsewhere() -> None:

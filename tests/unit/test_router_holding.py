@@ -143,7 +143,7 @@ async def test_sheddable_request_is_refused_while_the_pool_is_full() -> None:
     with pytest.raises(Overloaded) as refused:
         await made.choose(asked(**{OBJECTIVE: "batch"}))
 
-    assert (refused.value.reason, count(made, "shed", -1)) == (DropReason.SHED, 1)
+    assert (refused.value.reason, count(made, "evicted-priority", -1)) == (DropReason.SHED, 1)
 
 
 async def test_full_queue_refuses() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from chimera_router.errors import BodyTooLarge, InvalidRequest
 from chimera_router.parsing.limits import Limits
-from chimera_router.parsing.openai import Api, Message, parse, rewrite
+from chimera_router.parsing.openai import Api, Message, parse
 
 LIMITS = Limits()
 
@@ -182,26 +182,3 @@ def test_body_over_the_cap_is_refused_before_it_is_read() -> None:
     """Size is checked first."""
     with pytest.raises(BodyTooLarge, match="larger than 10 bytes"):
         parse(Api.CHAT, b"x" * 11, Limits(max_body_bytes=10))
-
-
-def test_rewrite_changes_model_and_priority_and_keeps_every_other_byte() -> None:
-    """Numbers, escapes and spacing inside other fields reach the engine as the client wrote them."""
-    original = (
-        rb'{"model":"auto", "temperature": 1.0e-0, "messages":[{"role":"user","content":"\u00e9 \/"}],"priority":-9}'
-    )
-
-    rewritten = rewrite(original, model="small", priority=7)
-
-    assert rewritten == (
-        rb'{"model":"small","temperature":1.0e-0,"messages":[{"role":"user","content":"\u00e9 \/"}],"priority":7}'
-    )
-
-
-def test_rewrite_drops_the_clients_priority_where_none_is_sent() -> None:
-    """A client never orders an engine's queue."""
-    assert rewrite(b'{"model":"auto","priority":-9}', model="small", priority=None) == b'{"model":"small"}'
-
-
-def test_rewrite_leaves_one_of_repeated_fields() -> None:
-    """The engine reads the same model that the picker read."""
-    assert rewrite(b'{"model":"a","n":1,"model":"b","n":2}', model="m", priority=None) == b'{"model":"m","n":2}'

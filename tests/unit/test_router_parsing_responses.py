@@ -5,7 +5,7 @@ import pytest
 from chimera_router.errors import InvalidRequest
 from chimera_router.parsing.limits import Limits
 from chimera_router.parsing.messages import Message, ParsedRequest, ToolCall
-from chimera_router.parsing.openai import Api, parse, rewrite
+from chimera_router.parsing.openai import Api, parse
 
 LIMITS = Limits()
 USER = Message("user", "hello")
@@ -143,10 +143,3 @@ def test_a_chat_body_is_not_a_response() -> None:
     """The field that is missing is named."""
     with pytest.raises(InvalidRequest, match="input"):
         parse(Api.RESPONSES, b'{"model":"auto","messages":[]}', LIMITS)
-
-
-def test_rewrite_serves_responses_too() -> None:
-    """Model and priority change, all other bytes stay."""
-    assert (
-        rewrite(body(stream=True), model="m", priority=3) == b'{"model":"m","input":"hello","stream":true,"priority":3}'
-    )

@@ -32,6 +32,7 @@ from chimera_router.protocol.events import (
     SendResponseHeaders,
     SendResponseTrailers,
 )
+from chimera_router.protocol.rules import Rules
 from chimera_router.protocol.stream import StreamMachine
 from chimera_router.scheduling.types import DropReason
 
@@ -49,7 +50,7 @@ def get(path: str) -> RequestHeaders:
 
 
 def machine(*fed: Event, limits: Limits | None = None) -> StreamMachine:
-    made = StreamMachine(CATALOG, limits or Limits())
+    made = StreamMachine(Rules(catalog=CATALOG, limits=limits or Limits()))
     for event in fed:
         made.feed(event)
     return made
@@ -145,7 +146,7 @@ def test_answer_passes_untouched_and_is_accounted() -> None:
     progressed = made.feed(ResponseBody(piece))
     ended = [made.feed(ResponseBody(usage)), made.feed(ResponseBody(b"", end_of_stream=True))][-1]
 
-    assert started == [AnswerStarted(200, "x:1"), SendResponseHeaders(ROUTE.response_headers)]
+    assert started == [AnswerStarted(200, "x:1", streamed=True), SendResponseHeaders(ROUTE.response_headers)]
     assert progressed == [SendResponseBody(piece, end_of_stream=False), AnswerProgressed(1)]
     assert ended == [SendResponseBody(b"", end_of_stream=True), AnswerEnded(5, Usage(3, 5, None))]
     assert made.done
@@ -335,9 +336,9 @@ def test_refused_choice_says_why() -> None:
 @pytest.mark.parametrize(
     ("reason", "header"),
     [
-        (DropReason.CAPACITY, "rejected-capacity"),
+        (DropReason.CAPACITY, "rejected-saturated"),
         (DropReason.TTL_EXPIRED, "rejected-ttl-expired"),
-        (DropReason.SHED, "shed"),
+        (DropReason.SHED, "evicted-priority"),
     ],
 )
 def test_overload_is_a_rate_limit(reason: DropReason, header: str) -> None:

@@ -1,48 +1,63 @@
-"""The gRPC server: options, certificates, health, drain."""
+"""The port that gateways call, over either transport."""
 
+import asyncio
 from pathlib import Path
+from typing import Protocol
 
-import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-
-from chimera_router import wire
-from chimera_router.extproc.servicer import Servicer
-from chimera_router.listening import bind
-
-_OPTIONS = [
-    ("grpc.max_receive_message_length", 4 * 1024 * 1024),  # bytes; gateways send bodies in pieces under 64 KiB
-    ("grpc.max_metadata_size", 64 * 1024),  # bytes
-    ("grpc.server.max_pending_requests", 20_000),  # streams opened at once; past about 3,000 the default drops some
-    ("grpc.server.max_pending_requests_hard_limit", 20_000),
-    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),  # gateways keep idle connections alive
-    ("grpc.so_reuseport", 0),  # a second picker on the port must fail, not share it
-]
+from chimera_router import listening
+from chimera_router.director import Director
+from chimera_router.extproc.grpc_server import GrpcServer
+from chimera_router.extproc.health import Health
+from chimera_router.extproc.native import NativeServer
+from chimera_router.transports import Transport
 
 
-class Server:
-    """Serves ext_proc and health on one port.
+class Server(Protocol):
+    """Serves ext_proc and health on one port."""
 
-    Attributes:
-        port: The port bound; what port 0 became.
-    """
-
-    def __init__(self, servicer: Servicer, *, address: str, certificates: Path | None) -> None:
-        self._server = grpc.aio.server(options=_OPTIONS)
-        self._server.add_generic_rpc_handlers((servicer.handler(),))
-        self._health = health.aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self.port = bind(self._server, address=address, certificates=certificates)
+    port: int
 
     async def start(self) -> None:
-        """Accept streams; health says so."""
-        await self._server.start()
-        await self._announce(health_pb2.HealthCheckResponse.SERVING)
+        """Accept streams.
+
+        Raises:
+            ConfigError: The port is taken.
+        """
 
     async def stop(self, grace: float) -> None:
-        """Say NOT_SERVING, take no new streams and let the open ones end."""
-        await self._announce(health_pb2.HealthCheckResponse.NOT_SERVING)
-        await self._server.stop(grace)
+        """Take no new streams and let the open ones end, for so many seconds."""
 
-    async def _announce(self, status: "health_pb2.HealthCheckResponse.ServingStatus") -> None:
-        for service in wire.HEALTH_SERVICES:
-            await self._health.set(service, status)
+
+def server(  # noqa: PLR0913 - all of a port's wiring, by name
+    transport: Transport, director: Director, health: Health, *, host: str, port: int, certificates: Path | None
+) -> Server:
+    """Return a server that is not started yet.
+
+    Args:
+        transport: What carries the streams.
+        director: Who chooses.
+        health: What is said to probes.
+        host: Address to bind.
+        port: To bind; 0 takes a free one.
+        certificates: Folder with tls.crt and tls.key; None serves plain text.
+
+    Raises:
+        ConfigError: The port is taken, or a certificate cannot be read.
+    """
+    if transport is Transport.GRPC:
+        return GrpcServer(director, health, address=f"{host}:{port}", certificates=certificates)
+    context = listening.context(certificates) if certificates else None
+    return NativeServer(director, health, host=host, port=port, context=context)
+
+
+async def drain(running: Server, health: Health, grace: float) -> None:
+    """Stop a server so that no request is lost: probes hear of it first, so that the gateway goes elsewhere.
+
+    Args:
+        running: The server.
+        health: What is said to probes.
+        grace: Seconds that open streams get.
+    """
+    health.say(serving=False)
+    await asyncio.sleep(0)  # watchers hear of it before the port closes
+    await running.stop(grace)

@@ -61,6 +61,10 @@ class ChatBody(Fields, kw_only=True):
         """Return the messages."""
         return tuple(message.plain() for message in self.messages)
 
+    def choices(self) -> int:
+        """Return the answers asked for."""
+        return self.n or 1
+
     def limit(self) -> int | None:
         """Return the output tokens allowed; the newer field goes before the older one."""
         return self.max_completion_tokens or self.max_tokens
@@ -81,6 +85,11 @@ class CompletionBody(Fields, kw_only=True):
         """Return the prompt as one user message, whatever its form."""
         prompt = self.prompt
         return (Message(USER, prompt if isinstance(prompt, str) else _ENCODER.encode(prompt).decode()),)
+
+    def choices(self) -> int:
+        """Return the answers asked for; every text or list of tokens of a list is a prompt of its own."""
+        prompts = self.prompt if isinstance(self.prompt, list) else []
+        return (self.n or 1) * max(1, sum(not isinstance(prompt, int) for prompt in prompts))
 
     def limit(self) -> int | None:
         """Return the output tokens allowed."""

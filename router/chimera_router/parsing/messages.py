@@ -68,6 +68,7 @@ class ParsedRequest:
         prompt_tokens: Estimate, from the length of the text.
         previous: Id of the response that this one goes on from; empty where it states none.
         body: The bytes as they came.
+        internal: Whether it has fields that no client may set.
     """
 
     api: Api
@@ -80,6 +81,7 @@ class ParsedRequest:
     tools: tuple[str, ...] = ()
     previous: str = ""
     choices: int = 1
+    internal: bool = False
 
     @property
     def preamble(self) -> str:

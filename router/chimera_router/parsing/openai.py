@@ -1,4 +1,4 @@
-"""Read OpenAI requests; rewrite what the decision changes."""
+"""Read OpenAI requests."""
 
 import msgspec
 
@@ -8,7 +8,7 @@ from chimera_router.parsing.limits import Limits
 from chimera_router.parsing.messages import CHARACTERS_PER_TOKEN, Api, Message, ParsedRequest, ToolCall
 from chimera_router.parsing.responses import ResponseBody
 
-__all__ = ["CHARACTERS_PER_TOKEN", "Api", "Message", "ParsedRequest", "ToolCall", "parse", "rewrite"]
+__all__ = ["CHARACTERS_PER_TOKEN", "Api", "Message", "ParsedRequest", "ToolCall", "parse"]
 
 _Body = ChatBody | CompletionBody | ResponseBody
 
@@ -19,8 +19,6 @@ _DECODERS: dict[
     Api.COMPLETIONS: msgspec.json.Decoder(CompletionBody),
     Api.RESPONSES: msgspec.json.Decoder(ResponseBody),
 }
-_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_ENCODER = msgspec.json.Encoder()
 
 
 def parse(api: Api, body: bytes, limits: Limits) -> ParsedRequest:
@@ -45,22 +43,9 @@ def parse(api: Api, body: bytes, limits: Limits) -> ParsedRequest:
         body=body,
         tools=fields.tool_names(),
         previous=_previous(fields),
-        choices=1 if isinstance(fields, ResponseBody) else fields.n or 1,
+        choices=fields.choices(),
+        internal=fields.internal(),
     )
-
-
-def rewrite(body: bytes, *, model: str, priority: int | None) -> bytes:
-    """Return the body for the engine: its own name for the model, and its place in the queue or none.
-
-    The client's `priority` never survives. All other fields keep their bytes; of a repeated field the last one stays,
-    so the engine reads what the picker read.
-    """
-    fields = _FIELDS.decode(body)
-    fields["model"] = msgspec.Raw(_ENCODER.encode(model))
-    fields.pop("priority", None)
-    if priority is not None:
-        fields["priority"] = msgspec.Raw(_ENCODER.encode(priority))
-    return _ENCODER.encode(fields)
 
 
 def _decoded(api: Api, body: bytes) -> _Body:
@@ -83,8 +68,8 @@ def _check(fields: _Body, limits: Limits) -> None:
     if isinstance(fields, ResponseBody):
         if fields.background:
             raise InvalidRequest("background must be false: answers come on the connection", param="background")
-    elif (fields.n or 1) > limits.max_choices:
-        raise InvalidRequest(f"n must be at most {limits.max_choices}", param="n")
+    elif fields.choices() > limits.max_choices:
+        raise InvalidRequest(f"n must be at most {limits.max_choices}, over all prompts", param="n")
     if (fields.limit() or 1) > limits.max_output_tokens:
         name = "max_output_tokens" if isinstance(fields, ResponseBody) else "max_tokens"
         raise InvalidRequest(f"{name} must be at most {limits.max_output_tokens}", param=name)

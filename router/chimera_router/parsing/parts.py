@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
+from msgspec import UNSET, Raw, UnsetType
 
 Tokens = Annotated[int, msgspec.Meta(ge=1)] | None
 
@@ -33,11 +34,32 @@ class Part(msgspec.Struct):
 Content = str | list[Part] | None
 
 
+Internal = Raw | UnsetType
+
+
 class Fields(msgspec.Struct):
-    """What every API's body has."""
+    """What every API's body has, and what none may have: fields by which gateways and engines talk to each other."""
 
     model: str
     stream: bool | None = None
+    priority: Internal = UNSET  # vLLM: the place in its queue
+    cache_salt: Internal = UNSET  # vLLM: who shares a prefix cache
+    kv_transfer_params: Internal = UNSET  # vLLM: where another engine has the cache
+    ec_transfer_params: Internal = UNSET  # the same of encoded images
+    request_id: Internal = UNSET  # vLLM: by which others can abort it
+    data_parallel_rank: Internal = UNSET  # SGLang: which of its engines
+    bootstrap_host: Internal = UNSET  # SGLang: where another engine has the cache
+    bootstrap_port: Internal = UNSET
+    bootstrap_room: Internal = UNSET
+    rid: Internal = UNSET  # SGLang: by which others can abort it
+    nvext: Internal = UNSET  # Dynamo: its router's hints
+
+    def internal(self) -> bool:
+        """Return whether it has any of the fields that no client may set."""
+        return any(getattr(self, name) is not UNSET for name in INTERNAL_FIELDS)
+
+
+INTERNAL_FIELDS = tuple(name for name in Fields.__struct_fields__ if name not in {"model", "stream"})
 
 
 def text_of(content: Content) -> str:

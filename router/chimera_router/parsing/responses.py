@@ -75,6 +75,10 @@ class ResponseBody(Fields, kw_only=True):
             return (*system, Message(USER, self.input))
         return (*system, *merged(self.input))
 
+    def choices(self) -> int:
+        """Return the answers asked for: there is but one."""
+        return 1
+
     def limit(self) -> int | None:
         """Return the output tokens allowed."""
         return self.max_output_tokens

@@ -1,7 +1,13 @@
-"""What the gateway says, and what it is told."""
+"""What the gateway says, and what it is told.
+
+All of them are made and read once for every message that passes, so they are msgspec's structs, which cost a tenth of a
+dataclass.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from enum import Enum, StrEnum, auto
+
+from msgspec import Struct
 
 from chimera_router.parsing.openai import ParsedRequest
 from chimera_router.parsing.replies import Answer
@@ -10,37 +16,57 @@ from chimera_router.parsing.usage import Usage
 Headers = tuple[tuple[str, str], ...]
 
 
+class BodyMode(Enum):
+    """How the gateway hands a body over: what it sends of it, and the form in which that must be answered."""
+
+    FULL_DUPLEX = auto()  # pieces, answered by pieces of the picker's own
+    BUFFERED = auto()  # whole, answered by what to change
+    STREAMED = auto()  # pieces, each answered by what to change
+    NONE = auto()  # not at all
+    UNKNOWN = auto()  # in some way that the picker does not know
+
+
+class Accounting(StrEnum):
+    """How much of an answer the picker looks at. What it does not see passes the gateway untouched."""
+
+    OBSERVE = "observe"
+    HEADERS = "headers"
+    SKIP = "skip"
+
+
 # --- events: what the gateway sent ---
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestHeaders:
+class RequestHeaders(Struct, frozen=True, kw_only=True):
     """The client's headers, names in lower case, pseudo-headers included.
 
     Attributes:
+        size: Bytes of all names and values; of repeated headers each one counts.
         subset: Endpoints the gateway allows; None allows all.
+        request_mode: How the client's body comes.
+        response_mode: How the engine's answer comes.
     """
 
     headers: Mapping[str, str]
     end_of_stream: bool = False
+    size: int = 0
     subset: frozenset[str] | None = None
+    request_mode: BodyMode = BodyMode.FULL_DUPLEX
+    response_mode: BodyMode = BodyMode.FULL_DUPLEX
 
 
-@dataclass(frozen=True, slots=True)
-class RequestBody:
+class RequestBody(Struct, frozen=True, gc=False):
     """A piece of the client's body."""
 
     data: bytes
     end_of_stream: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RequestTrailers:
+class RequestTrailers(Struct, frozen=True, gc=False):
     """The client's trailers, which also end its body."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResponseHeaders:
+class ResponseHeaders(Struct, frozen=True, kw_only=True):
     """The engine's headers, or those of an answer the gateway made itself.
 
     Attributes:
@@ -52,16 +78,14 @@ class ResponseHeaders:
     served: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseBody:
+class ResponseBody(Struct, frozen=True, gc=False):
     """A piece of the engine's answer."""
 
     data: bytes
     end_of_stream: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseTrailers:
+class ResponseTrailers(Struct, frozen=True, gc=False):
     """The engine's trailers, which also end its answer."""
 
 
@@ -71,28 +95,32 @@ Event = RequestHeaders | RequestBody | RequestTrailers | ResponseHeaders | Respo
 # --- what the shell hands back when a choice was made ---
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
+class Route(Struct, frozen=True, kw_only=True):
     """The decision, in the protocol's terms.
 
     Attributes:
-        destination: `ip:port`.
-        model: Name the engine knows the model by.
+        destination: `ip:port`, or several with commas where the gateway may fall back from one to the next.
+        model: Name the engine knows the model by; empty leaves the body as it came.
         priority: Place in the engine's queue; None sends none.
+        cache_salt: What separates the tenant's prompts from others' in the engine's prefix cache; empty sends none.
+        request_headers: To set on the request, besides the destination.
         response_headers: To add to the answer.
+        accounting: How much of the answer is to be seen.
     """
 
     destination: str
     model: str
     priority: int | None = None
+    cache_salt: str = ""
+    request_headers: Headers = ()
     response_headers: Headers = ()
+    accounting: Accounting = Accounting.OBSERVE
 
 
 # --- actions: what the shell has to do ---
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choose:
+class Choose(Struct, frozen=True, kw_only=True):
     """Decide where this request goes, then call `StreamMachine.route` or `StreamMachine.refuse`.
 
     Attributes:
@@ -105,49 +133,70 @@ class Choose:
     subset: frozenset[str] | None
 
 
-@dataclass(frozen=True, slots=True)
-class SendRequestHeaders:
+class ChooseAny(Struct, frozen=True, kw_only=True):
+    """Say which endpoint takes a request that is not an API's, then go on as after `Choose`.
+
+    Attributes:
+        wanted: Endpoints that the request itself asks for, in its order; none asks for any.
+    """
+
+    headers: Mapping[str, str]
+    wanted: tuple[str, ...]
+    subset: frozenset[str] | None
+
+
+class SendRequestHeaders(Struct, frozen=True):
     """Answer the request headers. With a destination, also as dynamic metadata."""
 
     destination: str
     headers: Headers = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SendRequestBody:
+class ContinueRequestHeaders(Struct, frozen=True, gc=False):
+    """Answer the request headers with nothing yet: the gateway sends the body only then."""
+
+
+class SendRequestBody(Struct, frozen=True, gc=False):
     """Send a piece of the body on."""
 
     data: bytes
     end_of_stream: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SendRequestTrailers:
+class SendWholeRequest(Struct, frozen=True):
+    """Answer a body that came whole: the destination, also as dynamic metadata, headers, and the body in its place."""
+
+    destination: str
+    headers: Headers
+    data: bytes
+
+
+class SendRequestTrailers(Struct, frozen=True, gc=False):
     """Answer the request trailers."""
 
 
-@dataclass(frozen=True, slots=True)
-class SendResponseHeaders:
+class SendResponseHeaders(Struct, frozen=True):
     """Answer the response headers."""
 
     headers: Headers = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SendResponseBody:
+class SendResponseBody(Struct, frozen=True, gc=False):
     """Send a piece of the answer on."""
 
     data: bytes
     end_of_stream: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SendResponseTrailers:
+class ContinueResponseBody(Struct, frozen=True, gc=False):
+    """Let a piece of the answer go on as it is."""
+
+
+class SendResponseTrailers(Struct, frozen=True, gc=False):
     """Answer the response trailers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendImmediate:
+class SendImmediate(Struct, frozen=True, kw_only=True):
     """End the exchange with an answer of the picker's own."""
 
     status: int
@@ -155,45 +204,46 @@ class SendImmediate:
     headers: Headers = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerStarted:
-    """Account: the answer's status is known. `served` as in ResponseHeaders."""
+class AnswerStarted(Struct, frozen=True):
+    """Account: the answer's status is known. `served` as in ResponseHeaders, `streamed` where it comes as events."""
 
     status: int
     served: str | None = None
+    streamed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerProgressed:
-    """Account: so many output tokens have come in all."""
+class AnswerProgressed(Struct, frozen=True, gc=False):
+    """Account: so many output tokens have come in all. Told again whenever they have grown by an eighth."""
 
     output_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerTold:
+class AnswerTold(Struct, frozen=True):
     """Account: this is all that the answer says. Comes once, and before the client can have it all."""
 
     output_tokens: int
     answer: Answer
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerEnded:
+class AnswerEnded(Struct, frozen=True):
     """Account: the answer is complete."""
 
     output_tokens: int
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = Usage()
 
 
 Send = (
     SendRequestHeaders
+    | ContinueRequestHeaders
     | SendRequestBody
+    | SendWholeRequest
     | SendRequestTrailers
     | SendResponseHeaders
     | SendResponseBody
+    | ContinueResponseBody
     | SendResponseTrailers
     | SendImmediate
 )
 Account = AnswerStarted | AnswerProgressed | AnswerTold | AnswerEnded
-Action = Choose | Send | Account
+Ask = Choose | ChooseAny
+Action = Ask | Send | Account

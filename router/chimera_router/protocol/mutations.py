@@ -6,14 +6,17 @@ from chimera_router import wire
 from chimera_router.errors import (
     AlreadyJudged,
     BodyTooLarge,
+    HeadersTooLarge,
     InvalidRequest,
     NoEndpoints,
     Overloaded,
     RequestError,
+    TooSlow,
     UnknownModel,
     UnknownPath,
     UnknownResponse,
     UnknownWorkflow,
+    UnsupportedGateway,
     WrongMethod,
 )
 from chimera_router.protocol.events import Headers, SendImmediate
@@ -27,11 +30,14 @@ _STATUS: dict[type[RequestError], tuple[int, str, str]] = {
     UnknownModel: (404, "invalid_request_error", "model_not_found"),
     UnknownPath: (404, "invalid_request_error", "unknown_url"),
     WrongMethod: (405, "invalid_request_error", "method_not_allowed"),
+    TooSlow: (408, "invalid_request_error", "request_timeout"),
     BodyTooLarge: (413, "invalid_request_error", "request_too_large"),
+    HeadersTooLarge: (431, "invalid_request_error", "headers_too_large"),
     UnknownResponse: (400, "invalid_request_error", "previous_response_not_found"),  # the status of OpenAI's own API
     UnknownWorkflow: (404, "invalid_request_error", "workflow_not_found"),
     AlreadyJudged: (409, "invalid_request_error", "already_judged"),
     Overloaded: (429, "rate_limit_error", "rate_limit_exceeded"),
+    UnsupportedGateway: (500, "server_error", "unsupported_gateway"),
     NoEndpoints: (503, "server_error", "no_endpoints"),
 }
 
@@ -45,12 +51,20 @@ def refusal(error: RequestError) -> SendImmediate:
     """Return the error as OpenAI's clients expect it."""
     status, kind, code = _STATUS[type(error)]
     param = error.param if isinstance(error, InvalidRequest | UnknownResponse) else None
-    return _failure(status, str(error), kind=kind, code=code, param=param, headers=_extra(error))
+    return _failure(
+        status, str(error), kind=kind, code=code, param=param, headers=(*_reason(error, code), *_extra(error))
+    )
 
 
 def engine_failure(status: int) -> SendImmediate:
     """Return the answer where the gateway could not reach the engine, or it broke down before its first word."""
-    return _failure(status, "The engine did not answer; try again", kind="server_error", code="engine_unreachable")
+    return _failure(
+        status,
+        "The engine did not answer; try again",
+        kind="server_error",
+        code="engine_unreachable",
+        headers=((wire.DROPPED_REASON, "engine_unreachable"),),
+    )
 
 
 def chunks(body: bytes) -> list[bytes]:
@@ -95,11 +109,16 @@ def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 4)
 
 
+def _reason(error: RequestError, code: str) -> Headers:
+    """Return why, for machines: of a dropped request also under the name that the field's other pickers use."""
+    if isinstance(error, NoEndpoints | Overloaded):
+        return ((wire.DROPPED_REASON, error.reason.value), (wire.LLM_D_DROPPED_REASON, error.reason.value))
+    return ((wire.DROPPED_REASON, code),)
+
+
 def _extra(error: RequestError) -> Headers:
-    if isinstance(error, NoEndpoints):
-        return ((wire.DROPPED_REASON, error.reason.value),)
     if isinstance(error, Overloaded):
-        return ((wire.DROPPED_REASON, error.reason.value), (wire.RETRY_AFTER, str(error.retry_after)))
+        return ((wire.RETRY_AFTER, str(error.retry_after)),)
     if isinstance(error, WrongMethod):
         return (("allow", error.allowed),)
     return ()

@@ -261,12 +261,13 @@ class Decision:
 
 
 class DropReason(StrEnum):
-    """Why a request was refused; sent to the client as a header."""
+    """Why a request was refused; sent to the client as a header, by llm-d's names where it has one."""
 
     NO_ENDPOINTS = "rejected-no-endpoints"
-    CAPACITY = "rejected-capacity"  # the hold queue is full
+    CAPACITY = "rejected-saturated"  # the hold queue is full
     TTL_EXPIRED = "rejected-ttl-expired"  # it waited long enough
-    SHED = "shed"  # given up for requests of higher classes
+    SHED = "evicted-priority"  # given up for requests of higher classes
+    PICKER_FULL = "rejected-picker-full"  # the picker itself reads as many requests as it may
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -233,16 +233,26 @@ class Bundle(_message.Message):
     def __init__(self, path: _Optional[str] = ..., sha256: _Optional[str] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("max_body_bytes", "max_json_depth", "max_choices", "max_output_tokens")
+    __slots__ = ("max_body_bytes", "max_json_depth", "max_choices", "max_output_tokens", "max_header_bytes", "max_reading", "max_reading_bytes", "first_byte_seconds", "body_seconds")
     MAX_BODY_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_JSON_DEPTH_FIELD_NUMBER: _ClassVar[int]
     MAX_CHOICES_FIELD_NUMBER: _ClassVar[int]
     MAX_OUTPUT_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    MAX_HEADER_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_READING_FIELD_NUMBER: _ClassVar[int]
+    MAX_READING_BYTES_FIELD_NUMBER: _ClassVar[int]
+    FIRST_BYTE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    BODY_SECONDS_FIELD_NUMBER: _ClassVar[int]
     max_body_bytes: int
     max_json_depth: int
     max_choices: int
     max_output_tokens: int
-    def __init__(self, max_body_bytes: _Optional[int] = ..., max_json_depth: _Optional[int] = ..., max_choices: _Optional[int] = ..., max_output_tokens: _Optional[int] = ...) -> None: ...
+    max_header_bytes: int
+    max_reading: int
+    max_reading_bytes: int
+    first_byte_seconds: float
+    body_seconds: float
+    def __init__(self, max_body_bytes: _Optional[int] = ..., max_json_depth: _Optional[int] = ..., max_choices: _Optional[int] = ..., max_output_tokens: _Optional[int] = ..., max_header_bytes: _Optional[int] = ..., max_reading: _Optional[int] = ..., max_reading_bytes: _Optional[int] = ..., first_byte_seconds: _Optional[float] = ..., body_seconds: _Optional[float] = ...) -> None: ...
 
 class Discovery(_message.Message):
     __slots__ = ("file",)

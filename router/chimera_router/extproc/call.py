@@ -1,0 +1,140 @@
+"""One exchange between a gateway's stream, the state machine and the director, whatever carries the stream.
+
+Messages go in and come out as bytes. All of it happens at once, but for the choice: while it is being made the
+transport keeps back what else the gateway says.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from chimera_router.director import Director
+from chimera_router.errors import ProtocolViolation, RequestError
+from chimera_router.extproc import codec
+from chimera_router.protocol import events
+from chimera_router.protocol.stream import StreamMachine
+
+if TYPE_CHECKING:
+    from chimera_router.exchange import Exchange
+    from chimera_router.forwarding import Forwarding
+
+_log = structlog.get_logger()
+
+_PROGRESS = events.AnswerProgressed
+_ACCOUNTS = (events.AnswerStarted, events.AnswerTold, events.AnswerEnded)
+_ASKS = (events.Choose, events.ChooseAny)
+
+
+class Call:
+    """One stream, from its first message to `close`, which must always be called: streams mostly end by cancellation.
+
+    Attributes:
+        asked: The question to be answered by `choose` before the next message may be taken; None while there is none.
+        opened: Seconds on the director's clock when it began.
+    """
+
+    __slots__ = ("_director", "_exchange", "_machine", "asked", "opened")
+
+    def __init__(self, director: Director) -> None:
+        self.asked: events.Ask | None = None
+        self.opened = director.clock()
+        self._director = director
+        self._exchange: Exchange | Forwarding | None = None
+        self._machine = StreamMachine(director.rules)
+        director.metrics.streams.inc()
+
+    @property
+    def done(self) -> bool:
+        """Whether the picker has said its last: the stream is to be closed."""
+        return self._machine.done
+
+    def take(self, message: bytes) -> list[bytes]:
+        """Return the answers to a message, in order.
+
+        Raises:
+            ProtocolViolation: It is none, or cannot come now.
+        """
+        event = codec.decode(message)
+        if isinstance(event, codec.Undecodable):
+            raise ProtocolViolation("the message cannot be decoded")
+        return self._sent(self._machine.feed(event))
+
+    async def choose(self) -> list[bytes]:
+        """Return the answers that the choice makes possible; never raises but when cancelled."""
+        asked, self.asked = self.asked, None
+        if asked is None:
+            return []
+        try:
+            exchange = await self._begun(asked)
+        except RequestError as error:
+            return self._sent(self._machine.refuse(error))
+        if self._machine.done:  # the stream has ended meanwhile
+            exchange.close()
+            return []
+        self._exchange = exchange
+        return self._sent(self._machine.route(exchange.route))
+
+    async def _begun(self, asked: events.Ask) -> "Exchange | Forwarding":
+        if isinstance(asked, events.ChooseAny):
+            return self._director.forward(asked)
+        return await self._director.choose(asked)
+
+    def patience(self) -> float | None:
+        """Return the seconds within which the next bytes of the body have to come; None where none are waited for."""
+        machine = self._machine
+        if not machine.reading:
+            return None
+        limits = self._director.pool.settings.limits
+        limit = limits.body_seconds if machine.begun else limits.first_byte_seconds
+        return max(0.0, self.opened + limit - self._director.clock())
+
+    def expire(self) -> list[bytes]:
+        """Return the answer to a request whose body takes too long to come; nothing in all other cases."""
+        return self._sent(self._machine.expire()) if self.patience() == 0.0 else []
+
+    def violated(self) -> None:
+        """The gateway has broken the protocol."""
+        self._director.metrics.violations.inc()
+        _log.warning("stream ended by a protocol violation")
+
+    def end(self) -> None:
+        """The gateway has said its last, in good order; `close` follows."""
+
+    def close(self) -> None:
+        """The stream has ended, however it did: release what the request holds."""
+        self._director.metrics.streams.dec()
+        self._machine.close()
+        if self._exchange is not None:
+            self._exchange.close()
+
+    def _sent(self, actions: Iterable[events.Action]) -> list[bytes]:
+        sent = []
+        for action in actions:
+            kind = type(action)
+            if kind is _PROGRESS or kind in _ACCOUNTS:
+                self._account(action)  # type: ignore[arg-type]
+            elif kind in _ASKS:
+                self.asked = action  # type: ignore[assignment]
+            else:
+                sent.append(codec.encode(action))  # type: ignore[arg-type]
+                if kind is events.SendImmediate:
+                    self._refused(action)  # type: ignore[arg-type]
+        return sent
+
+    def _account(self, action: events.Account) -> None:
+        if self._exchange is None:
+            return
+        match action:
+            case events.AnswerProgressed(output_tokens):
+                self._exchange.progressed(output_tokens)
+            case events.AnswerStarted():
+                self._exchange.started(action)
+            case events.AnswerTold():
+                self._exchange.told(action)
+            case events.AnswerEnded():
+                self._exchange.ended(action)
+
+    def _refused(self, action: events.SendImmediate) -> None:
+        if action.status >= 400:
+            self._director.metrics.refused.labels(action.status).inc()

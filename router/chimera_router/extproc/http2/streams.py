@@ -1,0 +1,158 @@
+"""The streams of one connection."""
+
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from chimera_router.extproc.http2.errors import ConnectionFault, StreamFault
+from chimera_router.extproc.http2.frames import Code
+from chimera_router.extproc.http2.header_blocks import Headers
+
+if TYPE_CHECKING:
+    from chimera_router.extproc.http2.connection import Handler
+
+_REMEMBERED = 1_000  # streams ended here, of which frames may still be on their way: those of a round trip
+
+
+class Stream:
+    """One stream.
+
+    Attributes:
+        number: Of the stream.
+        handler: Who serves it.
+        window: Bytes that the peer may send.
+        taken: Bytes that have come and whose room the peer has not been given back yet.
+        room: Bytes that the peer takes.
+        waiting: What is to be sent once it takes more: frames and pieces of data, in order.
+        spoke: Whether any data has come.
+        ended_there: Whether the peer has said its last.
+        ended_here: Whether the response is complete, sent or waiting.
+    """
+
+    __slots__ = (
+        "_expected",
+        "ended_here",
+        "ended_there",
+        "handler",
+        "number",
+        "room",
+        "spoke",
+        "taken",
+        "waiting",
+        "window",
+    )
+
+    handler: "Handler"
+
+    def __init__(self, number: int, *, window: int, room: int, expected: int | None) -> None:
+        self.number = number
+        self.window = window
+        self.room = room
+        self.taken = 0
+        self.waiting: deque[tuple[bytes, bool]] | None = None
+        self.spoke = self.ended_there = self.ended_here = False
+        self._expected = expected
+
+    def take(self, data: bytes) -> None:
+        """Hold the data against the length that the request declared, where it did.
+
+        Raises:
+            StreamFault: There is more.
+        """
+        self.spoke = True
+        if self._expected is not None:
+            self._expected -= len(data)
+            if self._expected < 0:
+                raise StreamFault(self.number, Code.PROTOCOL_ERROR)
+
+    def complete(self) -> None:
+        """The peer has said its last.
+
+        Raises:
+            StreamFault: It had declared more.
+        """
+        if self._expected:
+            raise StreamFault(self.number, Code.PROTOCOL_ERROR)
+
+
+class Streams:
+    """The open streams, and what is known of the others.
+
+    Args:
+        window: Bytes that the peer may send on a new stream.
+
+    Attributes:
+        last: The highest number that the peer has used.
+    """
+
+    def __init__(self, window: int) -> None:
+        self.last = 0
+        self._window = window
+        self._open: dict[int, Stream] = {}
+        self._ended_here: OrderedDict[int, None] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def __iter__(self) -> Iterator[Stream]:
+        return iter(list(self._open.values()))
+
+    def get(self, number: int) -> Stream | None:
+        """Return a stream that is open."""
+        return self._open.get(number)
+
+    def add(self, number: int, room: int, headers: Headers) -> Stream:
+        """Open a stream.
+
+        Raises:
+            StreamFault: It declares a length that is none.
+        """
+        stream = Stream(number, window=self._window, room=room, expected=_expected(number, headers))
+        self._open[number] = stream
+        return stream
+
+    def drop(self, stream: Stream, *, by_peer: bool) -> bool:
+        """Forget a stream that was reset; return whether it was open."""
+        if self._open.pop(stream.number, None) is None:
+            return False
+        if not by_peer:
+            self.remember(stream.number)
+        return True
+
+    def settle(self, stream: Stream) -> None:
+        """Forget a stream that both sides have ended, once all of it is sent."""
+        if stream.ended_here and stream.ended_there and stream.waiting is None:
+            self._open.pop(stream.number, None)
+
+    def clear(self) -> list[Stream]:
+        """Forget all; return those that were open."""
+        streams = list(self._open.values())
+        self._open.clear()
+        return streams
+
+    def check_closed(self, number: int) -> None:
+        """Let pass what was on its way to a stream that was ended here.
+
+        Raises:
+            ConnectionFault: No such stream was ever opened.
+            StreamFault: The peer had ended it itself.
+        """
+        if number == 0 or number > self.last:
+            raise ConnectionFault(Code.PROTOCOL_ERROR)
+        if number not in self._ended_here:
+            raise StreamFault(number, Code.STREAM_CLOSED)
+
+    def remember(self, number: int) -> None:
+        """Let pass what is still on its way to a stream that was ended here."""
+        self._ended_here[number] = None
+        while len(self._ended_here) > _REMEMBERED:
+            self._ended_here.popitem(last=False)
+
+
+def _expected(number: int, headers: Headers) -> int | None:
+    declared = headers.get("content-length")
+    if declared is None:
+        return None
+    if not (declared.isascii() and declared.isdigit()):
+        raise StreamFault(number, Code.PROTOCOL_ERROR)
+    return int(declared)
