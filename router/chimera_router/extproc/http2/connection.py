@@ -7,12 +7,13 @@ down.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from chimera_router.extproc.http2 import frames
 from chimera_router.extproc.http2.budget import Budget
+from chimera_router.extproc.http2.controls import Controls, check_dependency
 from chimera_router.extproc.http2.errors import ConnectionFault, StreamFault
-from chimera_router.extproc.http2.frames import Code, Kind, Setting
+from chimera_router.extproc.http2.frames import Code, Kind, Setting, Take
 from chimera_router.extproc.http2.header_blocks import LARGEST, BlockReader, Headers
 from chimera_router.extproc.http2.outbox import Outbox
 from chimera_router.extproc.http2.streams import Stream, Streams
@@ -75,14 +76,23 @@ class Connection:
         self.out = Outbox(self._streams.settle)
         self._left = b""
         self._greeted = False
-        self._settled = False
         self._block: tuple[int, int, list[bytes], int] | None = None
         self._window = terms.connection_window
         self._held = 0
         self._draining = False
-        self._resets = Budget(terms.resets, terms.resets / 10)
-        self._controls = Budget(terms.controls, terms.controls / 10)
-        self._now = 0.0
+        self._controls = Controls(
+            self._streams,
+            self.out,
+            self._blocks,
+            resets=Budget(terms.resets, terms.resets / 10),
+            budget=Budget(terms.controls, terms.controls / 10),
+        )
+        self._takes: dict[int, Take] = {
+            **self._controls.takes(),
+            Kind.DATA: self._data,
+            Kind.HEADERS: self._headers,
+            Kind.CONTINUATION: self._continuation,
+        }
         self.out.add(self._greeting())
 
     def __len__(self) -> int:
@@ -95,7 +105,7 @@ class Connection:
             data: Bytes in the order they came, cut anywhere.
             now: Seconds on any clock that only grows.
         """
-        self._now = now
+        self._controls.now = now
         if self._left:
             data = self._left + data
         try:
@@ -169,7 +179,7 @@ class Connection:
         place = self._greet(data)
         if not self._greeted:
             return place
-        unpack, size, takes = frames.HEAD.unpack_from, len(data), self._TAKES
+        unpack, size, takes = frames.HEAD.unpack_from, len(data), self._takes
         while size - place >= frames.HEADER_SIZE and not self.closed:
             head, flags, number = unpack(data, place)
             length, kind = head >> 8, head & 0xFF
@@ -180,18 +190,18 @@ class Connection:
                 break
             place = start + length
             number &= frames.STREAM_MASK
-            if self._block is not None or not self._settled:
+            if self._block is not None or not self._controls.settled:
                 self._check_order(kind, number)
             take = takes.get(kind)
             if take is not None:  # kinds that nobody knows are passed over
                 try:
-                    take(self, flags, number, data[start:place])
+                    take(flags, number, data[start:place])
                 except StreamFault as fault:
                     self._fault(fault)
         return place
 
     def _fault(self, fault: StreamFault) -> None:
-        self._controls.spend(self._now)
+        self._controls.spend()
         stream = self._streams.get(fault.stream)
         if stream is None:
             self._streams.remember(fault.stream)
@@ -211,7 +221,7 @@ class Connection:
 
     def _check_order(self, kind: int, number: int) -> None:
         """Nothing comes before the peer's settings, and nothing between the pieces of a header block."""
-        if not self._settled and kind != Kind.SETTINGS:
+        if not self._controls.settled and kind != Kind.SETTINGS:
             raise ConnectionFault(Code.PROTOCOL_ERROR)
         block = self._block
         if block is not None and (kind != Kind.CONTINUATION or number != block[0]):
@@ -229,7 +239,7 @@ class Connection:
             raise StreamFault(number, Code.FLOW_CONTROL_ERROR)
         data = _unpadded(payload) if flags & frames.PADDED else payload
         if not data and not flags & frames.END_STREAM:
-            self._controls.spend(self._now)
+            self._controls.spend()
         stream.take(data)
         stream.taken += size
         if stream.handler.data(data):
@@ -253,7 +263,7 @@ class Connection:
             raise ConnectionFault(Code.PROTOCOL_ERROR)
         block = _unpadded(payload) if flags & frames.PADDED else payload
         if flags & frames.PRIORITISED:
-            _check_dependency(number, block)
+            check_dependency(number, block)
             block = block[5:]
         if flags & frames.END_HEADERS:
             self._whole_block(number, flags, block)
@@ -265,7 +275,7 @@ class Connection:
             raise ConnectionFault(Code.PROTOCOL_ERROR)
         _, first, pieces, size = self._block
         if not payload:
-            self._controls.spend(self._now)
+            self._controls.spend()
         pieces.append(payload)
         size += len(payload)
         if size > LARGEST:
@@ -303,88 +313,6 @@ class Connection:
         if flags & frames.END_STREAM:
             self._ended_there(stream)
 
-    def _priority(self, _flags: int, number: int, payload: bytes) -> None:
-        if number == 0:
-            raise ConnectionFault(Code.PROTOCOL_ERROR)
-        if len(payload) != 5:
-            raise StreamFault(number, Code.FRAME_SIZE_ERROR)
-        self._controls.spend(self._now)
-        _check_dependency(number, payload)
-
-    def _rst_stream(self, _flags: int, number: int, payload: bytes) -> None:
-        if number == 0 or number > self._streams.last:
-            raise ConnectionFault(Code.PROTOCOL_ERROR)
-        if len(payload) != 4:
-            raise ConnectionFault(Code.FRAME_SIZE_ERROR)
-        stream = self._streams.get(number)
-        if stream is None:
-            return
-        if not stream.spoke:
-            self._resets.spend(self._now)
-        self._streams.drop(stream, by_peer=True)
-        self.out.forget(stream)
-        stream.handler.reset()
-
-    def _settings(self, flags: int, number: int, payload: bytes) -> None:
-        if number != 0:
-            raise ConnectionFault(Code.PROTOCOL_ERROR)
-        if flags & frames.ACK:
-            if payload:
-                raise ConnectionFault(Code.FRAME_SIZE_ERROR)
-            self._blocks.settled()
-            return
-        if len(payload) % frames.SETTING.size:
-            raise ConnectionFault(Code.FRAME_SIZE_ERROR)
-        self._controls.spend(self._now)
-        self._settled = True
-        for name, value in frames.SETTING.iter_unpack(payload):
-            self._setting(name, value)
-        self.out.add(frames.frame(Kind.SETTINGS, frames.ACK, 0))
-
-    def _setting(self, name: int, value: int) -> None:
-        match name:
-            case Setting.ENABLE_PUSH if value > 1:
-                raise ConnectionFault(Code.PROTOCOL_ERROR)
-            case Setting.INITIAL_WINDOW_SIZE:
-                if value > frames.LARGEST_WINDOW:
-                    raise ConnectionFault(Code.FLOW_CONTROL_ERROR)
-                self.out.resize(value, self._streams)
-            case Setting.MAX_FRAME_SIZE:
-                if not frames.DEFAULT_FRAME <= value <= frames.LARGEST_FRAME:
-                    raise ConnectionFault(Code.PROTOCOL_ERROR)
-                self.out.frame_size = value
-
-    def _push_promise(self, _flags: int, _number: int, _payload: bytes) -> None:
-        raise ConnectionFault(Code.PROTOCOL_ERROR)  # only servers promise
-
-    def _ping(self, flags: int, number: int, payload: bytes) -> None:
-        if number != 0:
-            raise ConnectionFault(Code.PROTOCOL_ERROR)
-        if len(payload) != 8:
-            raise ConnectionFault(Code.FRAME_SIZE_ERROR)
-        if not flags & frames.ACK:
-            self._controls.spend(self._now)
-            self.out.add(frames.frame(Kind.PING, frames.ACK, 0, payload))
-
-    def _goaway(self, _flags: int, number: int, _payload: bytes) -> None:
-        if number != 0:
-            raise ConnectionFault(Code.PROTOCOL_ERROR)  # the peer opens no more; what it has opened goes on
-
-    def _window_update(self, _flags: int, number: int, payload: bytes) -> None:
-        if len(payload) != 4:
-            raise ConnectionFault(Code.FRAME_SIZE_ERROR)
-        increment = frames.word(payload)
-        if number > self._streams.last:
-            raise ConnectionFault(Code.PROTOCOL_ERROR)
-        if increment == 0:
-            raise StreamFault(number, Code.PROTOCOL_ERROR) if number else ConnectionFault(Code.PROTOCOL_ERROR)
-        if number == 0:
-            self.out.widen(increment)
-            return
-        stream = self._streams.get(number)
-        if stream is not None:
-            self.out.widen_stream(stream, increment)
-
     def _ended_there(self, stream: Stream) -> None:
         stream.complete()
         stream.ended_there = True
@@ -406,31 +334,8 @@ class Connection:
         wider = terms.connection_window - frames.DEFAULT_WINDOW
         return frames.settings(told) + frames.window_update(0, wider)
 
-    _TAKES: ClassVar[dict[int, "_Take"]] = {
-        Kind.DATA: _data,
-        Kind.HEADERS: _headers,
-        Kind.PRIORITY: _priority,
-        Kind.RST_STREAM: _rst_stream,
-        Kind.SETTINGS: _settings,
-        Kind.PUSH_PROMISE: _push_promise,
-        Kind.PING: _ping,
-        Kind.GOAWAY: _goaway,
-        Kind.WINDOW_UPDATE: _window_update,
-        Kind.CONTINUATION: _continuation,
-    }
-
-
-_Take = Callable[[Connection, int, int, bytes], None]
-
 
 def _unpadded(payload: bytes) -> bytes:
     if not payload or payload[0] >= len(payload):
         raise ConnectionFault(Code.PROTOCOL_ERROR)
     return payload[1 : len(payload) - payload[0]]
-
-
-def _check_dependency(number: int, payload: bytes) -> None:
-    if len(payload) < 5:
-        raise ConnectionFault(Code.FRAME_SIZE_ERROR)
-    if frames.word(payload) == number:  # only the stream's error, but a peer that says so of itself is broken
-        raise ConnectionFault(Code.PROTOCOL_ERROR)

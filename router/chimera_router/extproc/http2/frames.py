@@ -1,6 +1,6 @@
 """Frames as RFC 9113 lays them out: kinds, flags, settings, error codes."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from struct import Struct
 
@@ -96,3 +96,7 @@ def word(payload: bytes) -> int:
     """Return the number in a payload of four bytes, without its reserved bit."""
     number: int = _WORD.unpack_from(payload)[0]
     return number & STREAM_MASK
+
+
+Take = Callable[[int, int, bytes], None]
+"""Takes the flags, the stream and the payload of a frame."""
