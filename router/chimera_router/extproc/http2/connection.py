@@ -83,7 +83,6 @@ class Connection:
         self._controls = Controls(
             self._streams,
             self.out,
-            self._blocks,
             resets=Budget(terms.resets, terms.resets / 10),
             budget=Budget(terms.controls, terms.controls / 10),
         )
@@ -204,7 +203,7 @@ class Connection:
         self._controls.spend()
         stream = self._streams.get(fault.stream)
         if stream is None:
-            self._streams.remember(fault.stream)
+            self._streams.remember(fault.stream, by_peer=False)
             self.out.add(frames.rst_stream(fault.stream, fault.code))
             return
         self.reset(stream, fault.code)
@@ -232,7 +231,7 @@ class Connection:
         self._arrived(size)
         stream = self._streams.get(number)
         if stream is None or stream.ended_there:
-            self._streams.check_closed(number)
+            self._streams.data_after(number)
             return
         stream.window -= size
         if stream.window < 0:
@@ -291,7 +290,7 @@ class Connection:
             self._trailers(stream, flags, block)
         elif number <= self._streams.last:
             self._blocks.skip(block)
-            self._streams.check_closed(number)
+            self._streams.headers_after(number)
         else:
             self._request(number, flags, block)
 
@@ -326,7 +325,6 @@ class Connection:
     def _greeting(self) -> bytes:
         terms = self._terms
         told = (
-            (Setting.HEADER_TABLE_SIZE, 0),  # so that equal header blocks mean equal headers
             (Setting.MAX_CONCURRENT_STREAMS, terms.streams),
             (Setting.INITIAL_WINDOW_SIZE, terms.stream_window),
             (Setting.MAX_HEADER_LIST_SIZE, LARGEST),

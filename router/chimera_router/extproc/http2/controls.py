@@ -6,7 +6,6 @@ from chimera_router.extproc.http2 import frames
 from chimera_router.extproc.http2.budget import Budget
 from chimera_router.extproc.http2.errors import ConnectionFault, StreamFault
 from chimera_router.extproc.http2.frames import Code, Kind, Setting, Take
-from chimera_router.extproc.http2.header_blocks import BlockReader
 from chimera_router.extproc.http2.outbox import Outbox
 from chimera_router.extproc.http2.streams import Streams
 
@@ -17,7 +16,6 @@ class Controls:
     Args:
         streams: Of the connection.
         out: What it has to say.
-        blocks: Reads its header blocks.
         resets: For streams that the peer ends before they said anything.
         budget: For what else costs more to answer than to send.
 
@@ -26,12 +24,11 @@ class Controls:
         now: Seconds on the clock of the budgets.
     """
 
-    def __init__(self, streams: Streams, out: Outbox, blocks: BlockReader, *, resets: Budget, budget: Budget) -> None:
+    def __init__(self, streams: Streams, out: Outbox, *, resets: Budget, budget: Budget) -> None:
         self.settled = False
         self.now = 0.0
         self._streams = streams
         self._out = out
-        self._blocks = blocks
         self._resets = resets
         self._budget = budget
 
@@ -83,15 +80,14 @@ class Controls:
         if flags & frames.ACK:
             if payload:
                 raise ConnectionFault(Code.FRAME_SIZE_ERROR)
-            self._blocks.settled()
             return
         if len(payload) % frames.SETTING.size:
             raise ConnectionFault(Code.FRAME_SIZE_ERROR)
         self.spend()
         self.settled = True
+        self._out.add(frames.frame(Kind.SETTINGS, frames.ACK, 0))  # before any data that a wider window lets go
         for name, value in frames.SETTING.iter_unpack(payload):
             self._setting(name, value)
-        self._out.add(frames.frame(Kind.SETTINGS, frames.ACK, 0))
 
     def _setting(self, name: int, value: int) -> None:
         match name:

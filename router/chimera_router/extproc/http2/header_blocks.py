@@ -1,7 +1,8 @@
 """Header blocks to headers, and back. The decoder is the package `hpack`; most blocks never reach it.
 
-The peer is told that the decoder keeps no table. From then on a block means by itself what it means, so equal blocks
-are looked up; a gateway opens all its streams with the same one.
+A block means the same as an equal one before it, for as long as the table that both sides keep has not changed; so it
+is looked up. A gateway opens all its streams with the same headers, and from the second on a block only names entries
+of the table.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,12 +29,7 @@ class BlockReader:
     def __init__(self) -> None:
         self._decoder = Decoder(max_header_list_size=LARGEST)
         self._known: dict[bytes, Headers] = {}
-        self._settled = False
-
-    def settled(self) -> None:
-        """The peer knows that no table is kept here."""
-        self._decoder.max_allowed_table_size = 0
-        self._settled = True
+        self._changed = False
 
     def request(self, stream: int, block: bytes) -> Headers:
         """Return the headers of a request.
@@ -46,9 +42,9 @@ class BlockReader:
         if known is not None:
             return known
         headers = _checked(stream, self._decoded(block))
-        if self._stateless:
-            while len(self._known) >= _KEPT:
-                del self._known[next(iter(self._known))]
+        while len(self._known) >= _KEPT:
+            del self._known[next(iter(self._known))]
+        if not self._changed:
             self._known[block] = headers
         return headers
 
@@ -70,13 +66,18 @@ class BlockReader:
         """
         self._decoded(block)
 
-    @property
-    def _stateless(self) -> bool:
-        return self._settled and self._decoder.header_table_size == 0
+    def _table(self) -> tuple[int, object]:
+        """Return what differs after every change of the table: it grows at one end, and is cut at the other."""
+        entries = self._decoder.header_table.dynamic_entries
+        return len(entries), entries[0] if entries else None
 
     def _decoded(self, block: bytes) -> list[tuple[str, str]]:
         try:
+            before = self._table()
             fields = self._decoder.decode(block, raw=True)
+            self._changed = self._table() != before
+            if self._changed:
+                self._known.clear()
             return [(_text(name), _text(value)) for name, value in fields]
         except OversizedHeaderListError:
             raise ConnectionFault(Code.ENHANCE_YOUR_CALM) from None

@@ -11,7 +11,7 @@ from chimera_router.extproc.http2.header_blocks import Headers
 if TYPE_CHECKING:
     from chimera_router.extproc.http2.connection import Handler
 
-_REMEMBERED = 1_000  # streams ended here, of which frames may still be on their way: those of a round trip
+_REMEMBERED = 1_000  # streams that are over, of which frames may still be on their way: those of a round trip
 
 
 class Stream:
@@ -89,7 +89,7 @@ class Streams:
         self.last = 0
         self._window = window
         self._open: dict[int, Stream] = {}
-        self._ended_here: OrderedDict[int, None] = OrderedDict()
+        self._over: OrderedDict[int, bool] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._open)
@@ -115,14 +115,13 @@ class Streams:
         """Forget a stream that was reset; return whether it was open."""
         if self._open.pop(stream.number, None) is None:
             return False
-        if not by_peer:
-            self.remember(stream.number)
+        self.remember(stream.number, by_peer=by_peer)
         return True
 
     def settle(self, stream: Stream) -> None:
         """Forget a stream that both sides have ended, once all of it is sent."""
         if stream.ended_here and stream.ended_there and stream.waiting is None:
-            self._open.pop(stream.number, None)
+            self.drop(stream, by_peer=True)
 
     def clear(self) -> list[Stream]:
         """Forget all; return those that were open."""
@@ -130,23 +129,33 @@ class Streams:
         self._open.clear()
         return streams
 
-    def check_closed(self, number: int) -> None:
-        """Let pass what was on its way to a stream that was ended here.
+    def data_after(self, number: int) -> None:
+        """Let pass data that was on its way to a stream that was ended here.
 
         Raises:
             ConnectionFault: No such stream was ever opened.
-            StreamFault: The peer had ended it itself.
+            StreamFault: The peer had ended it itself, or too long ago.
         """
         if number == 0 or number > self.last:
             raise ConnectionFault(Code.PROTOCOL_ERROR)
-        if number not in self._ended_here:
+        if self._over.get(number, True):
             raise StreamFault(number, Code.STREAM_CLOSED)
 
-    def remember(self, number: int) -> None:
-        """Let pass what is still on its way to a stream that was ended here."""
-        self._ended_here[number] = None
-        while len(self._ended_here) > _REMEMBERED:
-            self._ended_here.popitem(last=False)
+    def headers_after(self, number: int) -> None:
+        """Let pass trailers that were on their way to a stream that was ended here.
+
+        Raises:
+            ConnectionFault: The peer had ended it itself, or never opened it: numbers only grow.
+        """
+        by_peer = self._over.get(number)
+        if by_peer is not False:
+            raise ConnectionFault(Code.STREAM_CLOSED if by_peer else Code.PROTOCOL_ERROR)
+
+    def remember(self, number: int, *, by_peer: bool) -> None:
+        """Remember who ended a stream: what is still on its way to one that was ended here is no fault."""
+        self._over[number] = by_peer
+        while len(self._over) > _REMEMBERED:
+            self._over.popitem(last=False)
 
 
 def _expected(number: int, headers: Headers) -> int | None:
