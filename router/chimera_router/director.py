@@ -5,14 +5,14 @@ and the ledger; waits only for the predictor, which keeps its own deadline.
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TypeVar
 
 from chimera_router import forwarding, translation
 from chimera_router.datalayer.datastore import Datastore
-from chimera_router.errors import NoEndpoints
+from chimera_router.errors import NoEndpoints, RequestError
 from chimera_router.exchange import Exchange
 from chimera_router.flowcontrol.room import Room
 from chimera_router.forwarding import Forwarding
@@ -40,8 +40,11 @@ from chimera_router.scheduling.types import (
 from chimera_router.settings import PoolSettings
 from chimera_router.tally import Tally
 from chimera_router.telemetry.metrics import Metrics
+from chimera_router.values import value
 from chimera_router.workflow import identity
 from chimera_router.workflow.table import Arrival, ProgramTable
+
+Step = TypeVar("Step")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,23 +55,20 @@ class ActivePool:
     predictor: Predictor
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Pending:
-    """A request that is ready to begin, once an endpoint is open to it.
+@value(kw_only=True)
+class _Arrived:
+    """A request in its workflow, of which nothing is predicted yet.
 
     Attributes:
         pool: In force when it came.
-        presence: Takes it from its workflow unless it begins.
-        seconds: What it took to find its workflow and to predict.
+        seconds: What it took to find its workflow.
     """
 
     pool: ActivePool
     asked: Choose
     arrival: Arrival
-    presence: ExitStack
     query: Query
     request: SchedulingRequest
-    predictions: Predictions
     seconds: float
 
 
@@ -117,6 +117,28 @@ class Director:
         """
         return Forwarding(forwarding.route(asked, self.snapshot(), turn=next(self._turns)))
 
+    @property
+    def prompt(self) -> bool:
+        """Whether a choice waits for nobody: then `choose_all` may be called."""
+        return self.pool.predictor.prompt and self.pool.settings.flow_control is None
+
+    def choose_all(self, asked: Sequence[Choose]) -> list[Exchange | RequestError]:
+        """Return, at once, what each request begins, or why it is refused: as `choose`, but predicted together.
+
+        The requests are decided on in their order; each sees the ones before it.
+        """
+        pool = self.pool
+        arrived = [self._attempt(partial(self._arrived, pool, each)) for each in asked]
+        started, queries = self.clock(), [each.query for each in arrived if isinstance(each, _Arrived)]
+        predictions = iter(pool.predictor.predict_all(queries))
+        seconds = (self.clock() - started) / max(1, len(queries))
+        return [
+            each
+            if isinstance(each, RequestError)
+            else self._attempt(partial(self._choose, each, next(predictions), seconds))
+            for each in arrived
+        ]
+
     async def choose(self, asked: Choose) -> Exchange:
         """Return the exchange that a request begins.
 
@@ -126,24 +148,14 @@ class Director:
             InvalidRequest: It goes on from a response of another model than it names.
             Overloaded: Flow control refuses it.
         """
-        started, pool = self.clock(), self.pool
-        with ExitStack() as presence:
-            arrival = self._arrive(asked)
-            presence.callback(lambda: self.table.leave(arrival.program, self.clock()))
-            query = translation.query(asked.request, asked.headers, arrival.program)
-            request = translation.scheduling_request(asked, arrival, at=self.wall())
-            predictions = await self._predict(pool, query)
-            pending = _Pending(
-                pool=pool,
-                asked=asked,
-                arrival=arrival,
-                presence=presence,
-                query=query,
-                request=request,
-                predictions=predictions,
-                seconds=self.clock() - started,
-            )
-            return await self._admit(pending)
+        arrived = self._arrived(self.pool, asked)
+        try:
+            started = self.clock()
+            predictions = await arrived.pool.predictor.predict(arrived.query)
+            return await self._admit(arrived, predictions, self.clock() - started)
+        except BaseException:  # it takes no part in its workflow unless it begins
+            self._leave(arrived)
+            raise
 
     async def explain(self, request: ParsedRequest, headers: Mapping[str, str], pinned: str | None) -> Decision:
         """Return the decision a new workflow's first request would get now, and send nothing.
@@ -159,7 +171,7 @@ class Director:
         scheduling = SchedulingRequest(
             workflow=self.table.opened, prompt_tokens=request.prompt_tokens, arrival=self.wall(), pinned=pinned
         )
-        predictions = await self._predict(self.pool, translation.query(request, headers, None))
+        predictions = await self.pool.predictor.predict(translation.query(request, headers, None))
         return self._schedule(self.pool, scheduling, predictions, self.snapshot())
 
     def judge(self, success: float, *, tenant: str, workflow_id: str = "", request_id: str = "") -> str:
@@ -194,19 +206,44 @@ class Director:
         """Return the number of workflows in the table."""
         return len(self.table)
 
-    def _arrive(self, asked: Choose) -> Arrival:
-        return self.table.arrive(
+    def _arrived(self, pool: ActivePool, asked: Choose) -> _Arrived:
+        """Find the request's workflow; `_leave` must follow unless an exchange begins."""
+        started = self.clock()
+        arrival = self.table.arrive(
             translation.conversation(asked),
             claim=identity.claim(asked.headers),
             retry=identity.retries(asked.headers),
-            now=self.clock(),
+            now=started,
         )
+        try:
+            return _Arrived(
+                pool=pool,
+                asked=asked,
+                arrival=arrival,
+                query=translation.query(asked.request, asked.headers, arrival.program),
+                request=translation.scheduling_request(asked, arrival, at=self.wall()),
+                seconds=self.clock() - started,
+            )
+        except RequestError:
+            self.table.leave(arrival.program, self.clock())
+            raise
 
-    async def _predict(self, pool: ActivePool, query: Query) -> Predictions:
-        asked = self.clock()
-        predictions = await pool.predictor.predict(query)
-        self.metrics.prediction_seconds.observe(self.clock() - asked)
-        return predictions
+    def _leave(self, arrived: _Arrived) -> None:
+        self.table.leave(arrived.arrival.program, self.clock())
+
+    def _choose(self, arrived: _Arrived, predictions: Predictions, seconds: float) -> Exchange:
+        try:
+            return self._begin(arrived, predictions, self._snapshot(arrived.pool), seconds=seconds)
+        except RequestError:
+            self._leave(arrived)
+            raise
+
+    @staticmethod
+    def _attempt(step: Callable[[], Step]) -> Step | RequestError:
+        try:
+            return step()
+        except RequestError as refused:
+            return refused
 
     def _schedule(
         self, pool: ActivePool, request: SchedulingRequest, predictions: Predictions, snapshot: PoolSnapshot
@@ -221,31 +258,48 @@ class Director:
     def _snapshot(self, pool: ActivePool) -> PoolSnapshot:
         return self.datastore.snapshot(self.fits.fitted(pool.settings.models))
 
-    async def _admit(self, pending: _Pending) -> Exchange:
-        pool, snapshot = pending.pool, self._snapshot(pending.pool)
+    async def _admit(self, arrived: _Arrived, predictions: Predictions, seconds: float) -> Exchange:
+        pool, snapshot = arrived.pool, self._snapshot(arrived.pool)
         limits, scheduler = pool.settings.flow_control, pool.settings.scheduler
         if limits is None:
-            return self._begin(pending, snapshot)
-        chosen = self._schedule(pool, pending.request, pending.predictions, self.holding.expected(snapshot))
-        item = translation.item(pending.asked, pending.request, chosen, scheduler, limits=limits, now=self.clock())
-        return await self.holding.admit(item, chosen, partial(self._begin, pending, chosen=chosen), limits)
+            return self._begin(arrived, predictions, snapshot, seconds=seconds)
+        chosen = self._schedule(pool, arrived.request, predictions, self.holding.expected(snapshot))
+        item = translation.item(arrived.asked, arrived.request, chosen, scheduler, limits=limits, now=self.clock())
+        begin = partial(self._begin, arrived, predictions, chosen=chosen, seconds=seconds)
+        return await self.holding.admit(item, chosen, begin, limits)
 
     def _room(self) -> Room:
         return Room(self.snapshot(), now=self.clock(), metrics_max_age=self.pool.settings.scheduler.metrics_max_age)
 
-    def _begin(self, pending: _Pending, snapshot: PoolSnapshot, *, chosen: Decision | None = None) -> Exchange:
-        """Decide and begin; where a model was chosen before, among its open endpoints, for the reasons given then."""
+    def _begin(
+        self,
+        arrived: _Arrived,
+        predictions: Predictions,
+        snapshot: PoolSnapshot,
+        *,
+        chosen: Decision | None = None,
+        seconds: float,
+    ) -> Exchange:
+        """Decide and begin; where a model was chosen before, among its open endpoints, for the reasons given then.
+
+        Args:
+            arrived: The request.
+            predictions: For it.
+            snapshot: The endpoints that are open to it.
+            chosen: What was decided when it came.
+            seconds: What the predictions took.
+        """
         resumed = self.clock()
-        decision = self._schedule(pending.pool, pending.request, pending.predictions, snapshot)
+        decision = self._schedule(arrived.pool, arrived.request, predictions, snapshot)
         if chosen is not None:
             decision = replace(decision, reason=chosen.reason, verdicts=chosen.verdicts)
-        exchange = self._exchange(pending, decision)
-        pending.presence.pop_all()  # the exchange leaves by itself
-        self._count(pending, decision, pending.seconds + (self.clock() - resumed))
+        exchange = self._exchange(arrived, decision)
+        self.metrics.prediction_seconds.observe(seconds)
+        self._count(arrived, decision, arrived.seconds + seconds + (self.clock() - resumed))
         return exchange
 
-    def _exchange(self, pending: _Pending, decision: Decision) -> Exchange:
-        asked, program, model = pending.asked, pending.arrival.program, pending.pool.settings.models[decision.model]
+    def _exchange(self, arrived: _Arrived, decision: Decision) -> Exchange:
+        asked, program, model = arrived.asked, arrived.arrival.program, arrived.pool.settings.models[decision.model]
         prompt_tokens = asked.request.prompt_tokens
         self.table.assign(
             program,
@@ -258,9 +312,9 @@ class Director:
             accounts=self,
             decision=decision,
             program=program,
-            conversation=pending.arrival.conversation,
-            predictor=pending.pool.predictor,
-            query=pending.query,
+            conversation=arrived.arrival.conversation,
+            predictor=arrived.pool.predictor,
+            query=arrived.query,
             route=translation.route(decision, model, program, asked.headers),
             ticket=self.ledger.open(decision, prompt_tokens=prompt_tokens),
             configured=model,
@@ -279,8 +333,8 @@ class Director:
             sequences=request.choices,
         )
 
-    def _count(self, pending: _Pending, decision: Decision, seconds: float) -> None:
-        arrival, metrics, confidence = pending.arrival, self.metrics, decision.prediction.confidence
+    def _count(self, arrived: _Arrived, decision: Decision, seconds: float) -> None:
+        arrival, metrics, confidence = arrived.arrival, self.metrics, decision.prediction.confidence
         metrics.decision_seconds.observe(seconds)
         metrics.decisions.labels(decision.model, decision.reason).inc()
         metrics.requests.labels(decision.model).inc()
@@ -289,7 +343,7 @@ class Director:
         metrics.applications.labels(decision.application).inc()
         if decision.reason is Reason.POLICY:
             self.steering.observe(confidence=confidence, now=self.clock(), decision=decision)
-        if self.tally.count(arrival, decision, previous=pending.request.assignment):
+        if self.tally.count(arrival, decision, previous=arrived.request.assignment):
             metrics.kept.inc()
 
 

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from prometheus_client import Histogram
-
 from chimera_router.datalayer.datastore import Datastore
 from chimera_router.prediction.port import Observation, Predictor, Query
 from chimera_router.protocol.events import AnswerEnded, AnswerStarted, AnswerTold, Route
@@ -14,6 +12,7 @@ from chimera_router.scheduling.ledger import Ledger, Ticket
 from chimera_router.scheduling.passages import Passing
 from chimera_router.scheduling.steering import Steering
 from chimera_router.scheduling.types import Assignment, Decision, EngineMetrics, Model, PredictionSource
+from chimera_router.telemetry.instruments import Histogram
 from chimera_router.telemetry.metrics import Metrics
 from chimera_router.workflow.conversation import Conversation
 from chimera_router.workflow.table import Program, ProgramTable

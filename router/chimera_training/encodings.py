@@ -74,11 +74,12 @@ class PoolRows:
             application: (n,).
             stage: (n,).
         """
-        known = self._known[application, stage.clip(max=STAGES - 1)]
-        asked = on_grid(np.hstack([requests, readings]))
-        rows = np.empty((*known.shape[:2], asked.shape[1] + known.shape[2]), dtype=np.float32)
-        rows[:, :, : asked.shape[1]] = asked[:, None]
-        rows[:, :, asked.shape[1] :] = known
+        known = self._known[application, np.minimum(stage, STAGES - 1)]
+        first, asked = requests.shape[1], requests.shape[1] + readings.shape[1]
+        rows = np.empty((*known.shape[:2], asked + known.shape[2]), dtype=np.float32)
+        rows[:, :, :first] = on_grid(requests)[:, None]
+        rows[:, :, first:asked] = on_grid(readings)[:, None]
+        rows[:, :, asked:] = known
         return rows.reshape(-1, rows.shape[2])
 
 

@@ -7,10 +7,11 @@ traits of the model. Nothing here may import more than numpy: the router imports
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -71,17 +72,8 @@ _NUMBER = re.compile("[0-9]+")
 # exact in single precision, so the exported trees branch as their source does; a step is 0.1 % of a length.
 GRID = 1024
 
-_OTHER, _DIGIT, _SYMBOL = range(3)
-
-
-def _kinds() -> NDArray[np.uint8]:
-    kinds = np.full(256, _OTHER, dtype=np.uint8)
-    kinds[[byte for byte in range(33, 127) if not chr(byte).isalnum()]] = _SYMBOL
-    kinds[[ord(digit) for digit in "0123456789"]] = _DIGIT
-    return kinds
-
-
-_KIND_OF_BYTE = _kinds()
+_DIGITS = slice(ord("0"), ord("9") + 1)
+_SYMBOLS = tuple(byte for byte in range(33, 127) if not chr(byte).isalnum())
 
 
 def normalise(text: str) -> str:
@@ -117,8 +109,15 @@ def length_features(readings: Sequence[str]) -> tuple[str, ...]:
 
 def text_measures(text: str) -> tuple[int, int, int]:
     """Count the characters, digits and symbols of a normalised text: formulas and code answer longer than prose."""
-    kinds = np.bincount(_KIND_OF_BYTE[np.frombuffer(text.encode(), dtype=np.uint8)], minlength=3)
-    return len(text), int(kinds[_DIGIT]), int(kinds[_SYMBOL])
+    counted = byte_counts(text)
+    return len(text), sum(counted[_DIGITS]), sum([counted[byte] for byte in _SYMBOLS])
+
+
+@lru_cache(maxsize=256)
+def byte_counts(text: str) -> list[int]:
+    """Return how often each of the 256 bytes occurs in a text in UTF-8; not to be changed."""
+    counted: list[int] = np.bincount(np.frombuffer(text.encode(), dtype=np.uint8), minlength=256).tolist()
+    return counted
 
 
 def message_measures(message: str) -> tuple[int, int, int, int, int, int, int]:
@@ -135,7 +134,7 @@ def message_measures(message: str) -> tuple[int, int, int, int, int, int, int]:
     return (*text_measures(message), int(failed), int(rejected), last, before)
 
 
-def request_rows(known: Floats, measures: Floats, messages: Floats) -> Floats:
+def request_rows(known: ArrayLike, measures: ArrayLike, messages: ArrayLike) -> Floats:
     """Return one row of `REQUEST_FEATURES` for each request.
 
     Args:
@@ -144,11 +143,13 @@ def request_rows(known: Floats, measures: Floats, messages: Floats) -> Floats:
         measures: (n, 3) `text_measures` of its task.
         messages: (n, 7) `message_measures` of its last message.
     """
-    stage, so_far = known[:, 1:2], known[:, 2:3]
-    mean = so_far / stage.clip(min=1)
-    counts = np.log1p(np.hstack([known, mean, measures, messages[:, :3]]))
-    counts[:, 1] = known[:, 1]
-    return np.hstack([counts, messages[:, 3:]])
+    rows: Floats = np.empty((len(known), len(REQUEST_FEATURES)))  # type: ignore[arg-type] # always sequences
+    rows[:, :5], rows[:, 6:9], rows[:, 9:] = known, measures, messages
+    stage = rows[:, 1].copy()
+    rows[:, 5] = rows[:, 2] / np.maximum(stage, 1.0)
+    np.log1p(rows[:, :12], out=rows[:, :12])
+    rows[:, 1] = stage
+    return rows
 
 
 def length_rows(requests: Floats, readings: Floats, traits: Floats, applications: Floats) -> NDArray[np.float32]:

@@ -1,13 +1,16 @@
 """The surface of a text: how long it is, which characters and how many, how its lines and words are laid out.
 
 Formulas, code, tables and prose look different long before a word of them is understood, and how long and how dense a
-task is says much of how difficult it is. Training and the router both call this module, so it imports numpy only.
+task is says much of how difficult it is. Training and the router both call this module, so it imports no more than
+numpy.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+from chimera_training.features import byte_counts
 
 SURFACE_INPUT = "surface"  # of the text graph
 
@@ -31,7 +34,7 @@ SURFACE_FEATURES = (
     *(f"code:{word.strip()}" for word in _CODE),
 )
 
-_CODES = np.array([ord(character) for character in _CHARACTERS])
+_CODES = [ord(character) for character in _CHARACTERS]
 _DIGITS = slice(ord("0"), ord("9") + 1)
 
 
@@ -42,7 +45,7 @@ def surface(texts: Sequence[str]) -> NDArray[np.float32]:
 
 
 def _counts(text: str) -> list[float]:
-    occurrences = np.bincount(np.frombuffer(text.encode(), dtype=np.uint8), minlength=256)
+    occurrences = byte_counts(text)
     words, lines = text.split(), text.split("\n")
     return [
         len(text),
@@ -52,8 +55,8 @@ def _counts(text: str) -> list[float]:
         len(lines),
         max(map(len, lines)),
         max((len(line) - len(line.lstrip()) for line in lines if line[:1].isspace()), default=0),
-        np.count_nonzero(occurrences),
-        occurrences[_DIGITS].sum(),
-        *occurrences[_CODES].tolist(),
+        256 - occurrences.count(0),
+        sum(occurrences[_DIGITS]),
+        *[occurrences[code] for code in _CODES],
         *map(text.count, _CODE),
     ]

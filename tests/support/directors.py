@@ -1,7 +1,7 @@
 """A director over a small pool, with a predictor and clocks that tests command."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pools import FAST, SLOW, model, prediction
@@ -30,6 +30,11 @@ class FakePredictor:
         self.asked: list[Query] = []
         self.seen: list[Observation] = []
         self.judged: list[Judgement] = []
+        self.prompt = True
+
+    def predict_all(self, queries: Sequence[Query]) -> Sequence[Predictions]:
+        self.asked += queries
+        return [Predictions(by_model=self.by_model, source=self.source) for _ in queries]
 
     async def predict(self, query: Query) -> Predictions:
         self.asked.append(query)

@@ -61,24 +61,28 @@ class Call:
         return self._sent(self._machine.feed(event))
 
     async def choose(self) -> list[bytes]:
-        """Return the answers that the choice makes possible; never raises but when cancelled."""
-        asked, self.asked = self.asked, None
+        """Return the answers that the choice makes possible, once it is made; never raises but when cancelled."""
+        asked = self.asked
         if asked is None:
             return []
         try:
-            exchange = await self._begun(asked)
+            if isinstance(asked, events.ChooseAny):
+                return self.chosen(self._director.forward(asked))
+            return self.chosen(await self._director.choose(asked))
         except RequestError as error:
-            return self._sent(self._machine.refuse(error))
-        if self._machine.done:  # the stream has ended meanwhile
-            exchange.close()
-            return []
-        self._exchange = exchange
-        return self._sent(self._machine.route(exchange.route))
+            return self.chosen(error)
 
-    async def _begun(self, asked: events.Ask) -> "Exchange | Forwarding":
-        if isinstance(asked, events.ChooseAny):
-            return self._director.forward(asked)
-        return await self._director.choose(asked)
+    def chosen(self, outcome: "Exchange | Forwarding | RequestError") -> list[bytes]:
+        """Return the answers that a choice makes possible."""
+        self.asked = None
+        machine = self._machine
+        if isinstance(outcome, RequestError):
+            return self._sent(machine.refuse(outcome))
+        if machine.done:  # the stream has ended meanwhile
+            outcome.close()
+            return []
+        self._exchange = outcome
+        return self._sent(machine.route(outcome.route))
 
     def patience(self) -> float | None:
         """Return the seconds within which the next bytes of the body have to come; None where none are waited for."""

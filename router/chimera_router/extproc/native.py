@@ -7,7 +7,7 @@ message. Only a choice takes a task.
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import cast
 
@@ -20,7 +20,7 @@ from chimera_router.extproc.http2.connection import Connection, Terms
 from chimera_router.extproc.http2.frames import Code
 from chimera_router.extproc.http2.header_blocks import Headers
 from chimera_router.extproc.rpc import Rpc
-from chimera_router.extproc.services import HealthCheck, Process
+from chimera_router.extproc.services import Choices, HealthCheck, Process
 
 SWEEP = 1.0  # seconds between looks at who has waited too long for a body
 BACKLOG = 1024  # connections that may wait to be accepted
@@ -35,21 +35,21 @@ class Session(asyncio.Protocol):
     """One connection.
 
     Args:
-        services: Who serves which path.
-        sessions: All that are open.
-        clock: Seconds on a monotonic clock.
+        server: Whose it is.
     """
 
-    def __init__(self, services: Mapping[str, rpc.Open], sessions: "set[Session]", clock: Callable[[], float]) -> None:
-        self._sessions = sessions
-        self._clock = clock
+    def __init__(self, server: "NativeServer") -> None:
+        self._server = server
+        self._clock = server.director.clock
+        self._choices = Choices(server.director)
         self._transport: asyncio.Transport | None = None
+        services = server.services(self._choices)
         self.connection = Connection(Terms(), partial(rpc.opened, services=services, flush=self.flush))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Greet the peer; one that was sent here by TLS for another protocol is turned away."""
         self._transport = transport = cast("asyncio.Transport", transport)  # what a stream server makes
-        self._sessions.add(self)
+        self._server.sessions.add(self)
         _tune(transport)
         if transport.get_extra_info("ssl_object") is not None and _protocol(transport) not in {"h2", None}:
             transport.abort()
@@ -63,6 +63,7 @@ class Session(asyncio.Protocol):
 
     def flush(self) -> None:
         """Write what there is to say."""
+        self._choices.make()
         connection, transport = self.connection, self._transport
         if transport is None:
             return
@@ -89,7 +90,7 @@ class Session(asyncio.Protocol):
         """End every stream."""
         self._transport = None
         self.connection.lost()
-        self._sessions.discard(self)
+        self._server.sessions.discard(self)
 
     def drain(self) -> None:
         """Take no new streams."""
@@ -114,25 +115,30 @@ class NativeServer:
 
     Attributes:
         port: The port bound.
+        director: Who chooses.
+        sessions: The connections that are open.
     """
 
     def __init__(
         self, director: Director, health: Health, *, host: str, port: int, context: ssl.SSLContext | None = None
     ) -> None:
         self.port = port
-        self._director = director
+        self.director = director
+        self.sessions: set[Session] = set()
         self._health = health
         self._host = host
         self._context = context
-        self._sessions: set[Session] = set()
         self._open: set[Process] = set()
         self._empty = asyncio.Event()
         self._server: asyncio.Server | None = None
         self._sweeps: asyncio.Task[None] | None = None
-        self._services: dict[str, rpc.Open] = {
-            paths.PROCESS: self._process,
-            paths.CHECK: lambda call, _: HealthCheck(call, health, watch=False),
-            paths.WATCH: lambda call, _: HealthCheck(call, health, watch=True),
+
+    def services(self, choices: Choices) -> Mapping[str, rpc.Open]:
+        """Return who serves which path of one connection."""
+        return {
+            paths.PROCESS: partial(self._process, choices),
+            paths.CHECK: lambda call, _: HealthCheck(call, self._health, watch=False),
+            paths.WATCH: lambda call, _: HealthCheck(call, self._health, watch=True),
         }
 
     async def start(self) -> None:
@@ -144,7 +150,7 @@ class NativeServer:
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_server(
-                self._session,
+                partial(Session, self),
                 self._host,
                 self.port,
                 ssl=self._context,
@@ -166,10 +172,10 @@ class NativeServer:
         """
         if self._server is not None:
             self._server.close()
-        for session in tuple(self._sessions):
+        for session in tuple(self.sessions):
             session.drain()
         await self._emptied(grace)
-        for session in tuple(self._sessions):
+        for session in tuple(self.sessions):
             session.finish()
         if self._sweeps is not None:
             self._sweeps.cancel()
@@ -192,11 +198,8 @@ class NativeServer:
             for process in tuple(self._open):
                 process.expire()
 
-    def _session(self) -> Session:
-        return Session(self._services, self._sessions, self._director.clock)
-
-    def _process(self, call: Rpc, _headers: Headers) -> Process:
-        process = Process(call, Call(self._director), self._ended)
+    def _process(self, choices: Choices, call: Rpc, _headers: Headers) -> Process:
+        process = Process(call, Call(self.director), choices, self._ended)
         self._open.add(process)
         return process
 

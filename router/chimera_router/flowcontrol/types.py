@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chimera_router.scheduling.types import DropReason
+from chimera_router.values import value
 
 DEFAULT_MAX_REQUESTS = 5000
 """Requests; llm-d's picker holds as many of one priority."""
@@ -18,7 +19,7 @@ MAX_TTL = 300.0
 """Seconds; half of what gateways give a picker for its answer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class HoldLimits:
     """Caps on what waits, and how it is told apart.
 
@@ -39,7 +40,7 @@ class HoldLimits:
     objectives: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Lane:
     """Where a request may go: requests of one lane wait for the same endpoints.
 
@@ -77,19 +78,19 @@ class Item:
     deadline: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Admitted:
     """It goes to an engine now."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Held:
     """It waits; those it displaced, of lower classes, are refused."""
 
     displaced: tuple[Item, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Refused:
     """It is turned away.
 

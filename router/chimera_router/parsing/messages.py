@@ -1,8 +1,9 @@
 """An OpenAI request in the picker's own terms, whichever of its APIs it came by."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import takewhile
+
+from chimera_router.values import value
 
 CHARACTERS_PER_TOKEN = 4
 """Of English text and code in the vocabularies of current models; prompts are only compared with one another by it."""
@@ -20,7 +21,7 @@ class Api(StrEnum):
     RESPONSES = "/v1/responses"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ToolCall:
     """A function that a model calls. `id` is the engine's name for this very call; empty where it gave none."""
 
@@ -29,7 +30,7 @@ class ToolCall:
     arguments: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Message:
     """One message of a conversation.
 
@@ -55,7 +56,7 @@ class Message:
         return self.text + "".join(f"{call.name}({call.arguments})" for call in self.calls)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ParsedRequest:
     """An OpenAI request, as far as the picker reads it.
 

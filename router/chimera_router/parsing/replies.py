@@ -6,6 +6,7 @@ import msgspec
 
 from chimera_router.parsing.messages import ToolCall
 from chimera_router.parsing.responses import Item, merged
+from chimera_router.values import value
 
 MAX_HELD = 1 << 20
 """Characters of text, and bytes of JSON not yet read, held of an answer: 250,000 tokens. A longer one is not read."""
@@ -14,7 +15,7 @@ _DONE = b"[DONE]"
 _FINAL = frozenset(("response.completed", "response.incomplete"))
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reply:
     """One of the choices of an answer, as a client may send it again as a message of the assistant."""
 
@@ -22,7 +23,7 @@ class Reply:
     calls: tuple[ToolCall, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Answer:
     """What an answer holds. `id` is set where the engine keeps it for a later request to go on from."""
 

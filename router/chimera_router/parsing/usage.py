@@ -1,7 +1,8 @@
 """Find the token counts in an answer as it passes by, whole or streamed, without parsing it."""
 
 import re
-from dataclasses import dataclass
+
+from chimera_router.values import value
 
 _USAGE = re.compile(rb'"usage"\s*:\s*\{')
 _COUNT = {
@@ -15,7 +16,7 @@ _COUNT = {
 _REACH = 1024  # bytes; a usage object with its details takes under 400
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Usage:
     """What the engine counted. A count it did not send is None."""
 

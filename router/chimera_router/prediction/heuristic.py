@@ -99,6 +99,7 @@ class HeuristicPredictor:
     """
 
     source = PredictionSource.HEURISTIC
+    prompt = True
 
     def __init__(self, models: Sequence[Model], corrections: Corrections) -> None:
         self._corrections = corrections
@@ -112,6 +113,10 @@ class HeuristicPredictor:
             for (name, model), each in zip(self._models.items(), logits, strict=True)
         }
         return Predictions(by_model=by_model, source=self.source)
+
+    def predict_all(self, queries: Sequence[Query]) -> Sequence[Predictions]:
+        """Return one prediction for each model and query."""
+        return [self.estimate(query) for query in queries]
 
     async def predict(self, query: Query) -> Predictions:
         """Return one prediction for each model."""

@@ -1,6 +1,7 @@
 """A bundle's graphs as onnxruntime sessions, checked for shape and run in batches."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ class Graphs:
         inputs = text_inputs(texts, self._tokens, self._text_inputs)
         return _finite(self._text.run([READINGS_OUTPUT], inputs)[0])
 
-    def lengths(self, rows: NDArray[np.float32], application: Integers) -> Floats:
+    def tokens(self, rows: NDArray[np.float32], application: Integers) -> Iterator[tuple[float, float, float]]:
         """Run the trees over n rows of `features.length_rows`.
 
         Args:
@@ -75,28 +76,39 @@ class Graphs:
             application: (n,) number of each row's application, by which the high quantile is shifted.
 
         Returns:
-            Tokens, (3, n): of this call, of the rest of the workflow, of the rest at the .9 quantile; 0 or more.
+            Tokens, row by row: of this call, of the rest of the workflow, of the rest at the .9 quantile; 0 or more.
 
         Raises:
             ValueError: A tree answered with something that is not a number.
         """
-        logs = _finite(np.array([_run(trees, rows) for trees in self._trees]))
-        logs[-1] += self._remaining_shifts[application]
-        return _tokens(logs)
+        stage, remaining, high = (_run(trees, rows).tolist() for trees in self._trees)
+        shifts = self._remaining_shifts[application].tolist()
+        highs = (log + shift for log, shift in zip(high, shifts, strict=True))
+        return zip(map(_count, stage), map(_count, remaining), map(_count, highs), strict=True)
+
+    def lengths(self, rows: NDArray[np.float32], application: Integers) -> Floats:
+        """Return `tokens` as an array, (3, n)."""
+        return np.array(list(self.tokens(rows, application))).reshape(-1, 3).T
 
     def stage_high(self, rows: NDArray[np.float32], application: Integers) -> Floats:
         """Return tokens of this call at the .9 quantile, (n,), as `lengths` does; no decision needs them."""
-        return _tokens(_finite(_run(self._stage_high, rows)) + self._stage_shifts[application])
+        return np.array([_count(log) for log in _run(self._stage_high, rows) + self._stage_shifts[application]])
+
+
+def _count(log: float) -> float:
+    """Return the tokens whose log(1 + tokens) this is.
+
+    Raises:
+        ValueError: It is not a number.
+    """
+    if not math.isfinite(log):
+        raise ValueError("a graph answered with something that is not a number")
+    return max(0.0, math.expm1(log))
 
 
 def _run(trees: Any, rows: NDArray[np.float32]) -> NDArray[np.float32]:
     answers: NDArray[np.float32] = trees.run([LENGTH_OUTPUT], {LENGTH_INPUT: rows})[0][:, 0]
     return answers
-
-
-def _tokens(logs: Floats) -> Floats:
-    tokens: Floats = np.expm1(logs)
-    return tokens.clip(min=0.0)
 
 
 def _finite(values: NDArray[np.float32]) -> Floats:

@@ -1,12 +1,13 @@
 """The seam between the decision and whatever predicts for it."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Protocol
 
 from chimera_router.scheduling.types import Predictions, PredictionSource
+from chimera_router.values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Query:
     """What a predictor may know when a request arrives.
 
@@ -37,7 +38,7 @@ class Query:
     max_tokens: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Observation:
     """What a request turned out to need.
 
@@ -58,7 +59,7 @@ class Observation:
     at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Judgement:
     """How right a workflow's answer was, as its application says.
 
@@ -83,6 +84,13 @@ class Predictor(Protocol):
     @property
     def source(self) -> PredictionSource:
         """Who answers while all is well."""
+
+    @property
+    def prompt(self) -> bool:
+        """Whether predictions take less time than to hand them to a thread: then `predict_all` may be called."""
+
+    def predict_all(self, queries: Sequence[Query]) -> Sequence[Predictions]:
+        """Return, at once, one prediction for each model and query; never raises."""
 
     async def predict(self, query: Query) -> Predictions:
         """Return one prediction for each model; never raises, never takes much longer than its deadline."""

@@ -10,9 +10,10 @@ Recursive least squares of the relative error, with forgetting, a prior and boun
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from chimera_router.scheduling.types import Coefficients, Model
+from chimera_router.values import value
 
 LIMIT = 4.0
 """Factor on a configured coefficient, and its inverse: more than the accelerators that a model may run on differ by
@@ -37,7 +38,7 @@ _COMMON, _EQUAL = 0.1, 0.5
 _SWEEPS = 4  # of coordinate descent, which goes on where the request before left it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Passage:
     """What one request saw of an engine, between two moments of it.
 

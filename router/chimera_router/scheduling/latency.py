@@ -4,12 +4,11 @@
 the pace of a batch that this request joins. One formula for every engine, with coefficients that belong to the engine.
 """
 
-from dataclasses import dataclass
-
 from chimera_router.scheduling.types import Coefficients, EndpointState
+from chimera_router.values import value
 
 
-@dataclass(slots=True, kw_only=True)  # not frozen: a frozen one takes three times as long to make, one for each model
+@value(kw_only=True)
 class Demand:
     """What a request asks of one model's engines, worked out once for all of them.
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from chimera_router.scheduling.load import IDLE, Load, Queue
 from chimera_router.scheduling.types import Decision
+from chimera_router.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ticket:
     """Names one request in the ledger, from the decision until its release."""
 

@@ -2,12 +2,14 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import accumulate
 from typing import Self
 
+from chimera_router.values import value
 
-@dataclass(frozen=True, slots=True)
+
+@value
 class Queue:
     """Requests that have generated nothing yet, in the order in which their engine admits them.
 
@@ -41,7 +43,7 @@ class Queue:
         return last - first, self.sums[last] - self.sums[first]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Load:
     """This picker's requests on an endpoint.
 

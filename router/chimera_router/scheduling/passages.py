@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from chimera_router.scheduling.fitting import Passage
 from chimera_router.scheduling.types import EngineMetrics
+from chimera_router.values import value
 
 SHORTEST = 8
 """Output tokens below which a request tells more of the network and of half steps than of the engine."""
@@ -17,7 +18,7 @@ _FULL = 0.9  # share of the KV cache; an engine with less room than that may let
 _STARTED = 2  # events; the first one may only name the assistant's role, which some engines send before they begin
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reading:
     """A meter's counts at a moment; see `Meter`."""
 

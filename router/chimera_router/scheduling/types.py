@@ -1,13 +1,14 @@
 """The words of the decision, as values that never change once made."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from chimera_router.scheduling.load import IDLE, Load
+from chimera_router.values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Coefficients:
     """Step time of one engine: a decode step with b sequences takes `base_step + per_sequence * b` seconds.
 
@@ -30,7 +31,7 @@ class Coefficients:
         return self.base_step + self.per_sequence * sequences
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Descriptor:
     """What is known of a model before it has answered anything; zero or empty means not known.
 
@@ -47,7 +48,7 @@ class Descriptor:
     general_score: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Model:
     """One member of the pool; all its endpoints serve the same weights.
 
@@ -66,7 +67,7 @@ class Model:
     priority: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Endpoint:
     """One engine replica or data-parallel rank: where requests for `model` can go."""
 
@@ -75,7 +76,7 @@ class Endpoint:
     model: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class EngineMetrics:
     """What an engine last said of itself.
 
@@ -96,7 +97,7 @@ class EngineMetrics:
     own_context: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class EndpointState:
     """An endpoint at one moment: what the engine says and what this picker has in flight there.
 
@@ -112,7 +113,7 @@ class EndpointState:
     ready: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class PoolSnapshot:
     """All that is known of the pool at one moment. Replaced, never edited."""
 
@@ -120,7 +121,7 @@ class PoolSnapshot:
     endpoints: tuple[EndpointState, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ModelPrediction:
     """What one model will probably make of one request.
 
@@ -156,7 +157,7 @@ class KnownAs(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Predictions:
     """One prediction for each model of the pool."""
 
@@ -165,7 +166,7 @@ class Predictions:
     application: KnownAs = KnownAs.UNKNOWN
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Assignment:
     """Where the workflow's earlier stages went, and how much of the prompt that endpoint has seen."""
 
@@ -174,7 +175,7 @@ class Assignment:
     seen_tokens: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class SchedulingRequest:
     """What the decision needs to know of a request.
 
@@ -218,7 +219,7 @@ class Reason(StrEnum):
     POLICY = "policy"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class ModelVerdict:
     """One model in the decision, on its best endpoint; latency and delay are None where it has none.
 
@@ -235,7 +236,7 @@ class ModelVerdict:
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Decision:
     """Where a request goes and why.
 
@@ -270,7 +271,7 @@ class DropReason(StrEnum):
     PICKER_FULL = "rejected-picker-full"  # the picker itself reads as many requests as it may
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Rejection:
     """A request that no endpoint can take now."""
 

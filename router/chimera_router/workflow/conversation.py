@@ -6,12 +6,12 @@ digest is of one tenant: equal texts of two tenants have nothing in common.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Self
 
 from chimera_router.parsing.messages import ASSISTANT, CHARACTERS_PER_TOKEN, USER, Message, ToolCall
 from chimera_router.parsing.replies import Reply
+from chimera_router.values import value
 
 DIGEST_BYTES = 16  # of SHA-256, which processors compute at 700 MB/s; two texts meet by chance once in 2^64 pairs
 
@@ -38,7 +38,7 @@ _SPACE = b" \t\r\n\v\f"
 _THOUGHT = "</think>"  # ends what a reasoning model thinks aloud where the engine leaves it in the text
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Turn:
     """A reply inside a conversation, and what stood before it.
 
@@ -59,7 +59,7 @@ class Turn:
     tokens: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Conversation:
     """A request's messages, as far as they tell whose they are.
 
@@ -127,7 +127,7 @@ def _turn(message: Message, prefix: bytes, tenant: str, task: bytes) -> Turn:
     return Turn(prefix, reply, opening, tuple(unique), said.size >= TELLING_BYTES, tokens)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _Said:
     """A reply as it compares: its parts without white space, and the ids that the engine drew for its calls."""
 

@@ -1,12 +1,12 @@
 """Who sends a request, and which workflow its headers say it belongs to."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import blake2b
 
 from chimera_router import wire
 from chimera_router.parsing.openai import ParsedRequest
+from chimera_router.values import value
 
 # Characters of a preamble that tell applications apart, about 500 tokens. Beyond, long ones carry what changes from
 # request to request: retrieved passages, memories, dates.
@@ -25,7 +25,7 @@ class FoundBy(StrEnum):
     NEW = "new"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Claim:
     """The identity a client states in a header."""
 

@@ -4,9 +4,10 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from chimera_router.scheduling.types import Assignment
+from chimera_router.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Choice:
     """The model that answers a workflow, and the confidence in it when it was chosen: before and after correction."""
 

@@ -1,11 +1,11 @@
 """The program table: what is known of every workflow that may send another request."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from chimera_router.errors import AlreadyJudged, UnknownResponse, UnknownWorkflow
 from chimera_router.parsing.replies import Answer
 from chimera_router.scheduling.types import Assignment
+from chimera_router.values import value
 from chimera_router.workflow.conversation import Conversation, response_key
 from chimera_router.workflow.evidence import EvidenceIndex, continued, retried
 from chimera_router.workflow.identity import Claim, FoundBy
@@ -15,7 +15,7 @@ from chimera_router.workflow.store import ProgramStore, TableLimits
 __all__ = ["Arrival", "Choice", "Program", "ProgramTable", "TableLimits"]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Arrival:
     """A request placed in its workflow.
 

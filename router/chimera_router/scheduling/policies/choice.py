@@ -1,13 +1,13 @@
 """What a policy is given and gives back."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from chimera_router.scheduling.types import EndpointState, Model, ModelPrediction, SchedulingRequest, Verdict
+from chimera_router.values import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value(kw_only=True)
 class Candidate:
     """A model on its best endpoint.
 
@@ -33,7 +33,7 @@ class Candidate:
         return self.model.descriptor.parameters_b * self.prediction.remaining_tokens
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Choice:
     """The model taken, None where the policy takes none of them, and why each other was not."""
 
