@@ -36,19 +36,31 @@ PRIOR_CONFIDENCE = 0.5
 
 @dataclass(slots=True)
 class _StageHistory:
-    """The last answers of one model at one stage, and how many there ever were."""
+    """The last answers of one model at one stage, and how many there ever were; sorted when somebody asks."""
 
     tokens: deque[int] = field(default_factory=lambda: deque(maxlen=WINDOW))
     count: int = 0
-    median: float = PRIOR_TOKENS
-    high: float = PRIOR_TOKENS * PRIOR_HIGH_RATIO
+    _ordered: list[float] | None = None
+
+    @property
+    def median(self) -> float:
+        ordered = self._sorted()
+        return ordered[len(ordered) // 2]
+
+    @property
+    def high(self) -> float:
+        ordered = self._sorted()
+        return ordered[len(ordered) * 9 // 10] if len(ordered) >= ENOUGH else self.median * PRIOR_HIGH_RATIO
 
     def observe(self, tokens: int) -> None:
         self.tokens.append(tokens)
         self.count += 1
-        ordered = sorted([*self.tokens, *[PRIOR_TOKENS] * max(0, PRIOR_WEIGHT - self.count)])
-        self.median = ordered[len(ordered) // 2]
-        self.high = ordered[len(ordered) * 9 // 10] if len(ordered) >= ENOUGH else self.median * PRIOR_HIGH_RATIO
+        self._ordered = None
+
+    def _sorted(self) -> list[float]:
+        if self._ordered is None:
+            self._ordered = sorted([*self.tokens, *[PRIOR_TOKENS] * max(0, PRIOR_WEIGHT - self.count)])
+        return self._ordered
 
 
 class _ModelHistory:

@@ -35,7 +35,10 @@ ENOUGH = 16.0
 # Requests' worth of belief that the factors' mean is 1, and that they are equal. More, and a profile wrong in one
 # coefficient alone is never found out; less, and noise of 20 % swaps base step and prefill.
 _COMMON, _EQUAL = 0.1, 0.5
-_SWEEPS = 4  # of coordinate descent, which goes on where the request before left it
+_SWEEPS = 4  # of coordinate descent, which goes on where the one before left it
+
+# Requests from which on the factors are worked out at every so many only: each of them moves them by half a percent.
+_STEADY, _EVERY = 64.0, 8
 
 
 @value(kw_only=True)
@@ -75,6 +78,7 @@ class StepTimeFit:
         self._prior = [[spread + _EQUAL * (row == column) for column in range(3)] for row in range(3)]
         self._moments = [[0.0] * 3 for _ in range(3)]
         self._pulls = [0.0] * 3
+        self._since = 0
 
     def observe(self, passage: Passage) -> bool:
         """Learn from a passage; return whether it could be one."""
@@ -86,9 +90,11 @@ class StepTimeFit:
         shares = [term / expected for term in terms]
         believed = _dot(self._factors, shares)
         self._add(shares, min(max(ratio, believed / STEP), believed * STEP))
-        self._solve()
-        if self.weight >= ENOUGH:
-            self.coefficients = self._fitted()
+        self._since = (self._since + 1) % _EVERY
+        if self.weight < _STEADY or not self._since:
+            self._solve()
+            if self.weight >= ENOUGH:
+                self.coefficients = self._fitted()
         return True
 
     def _add(self, shares: Sequence[float], ratio: float) -> None:
@@ -149,9 +155,11 @@ class Fits:
         if fit is None or fit.configured != model.coefficients:
             return None
         expected = passage.expected(fit.configured), passage.expected(fit.coefficients)
+        before = fit.coefficients
         if not fit.observe(passage):
             return None
-        self._asked = None
+        if fit.coefficients is not before:
+            self._asked = None
         return expected
 
     def _refitted(self, model: Model) -> Model:
