@@ -247,6 +247,7 @@ class Director:
     def _exchange(self, pending: _Pending, decision: Decision) -> Exchange:
         asked, program, model = pending.asked, pending.arrival.program, pending.pool.settings.models[decision.model]
         prompt_tokens = asked.request.prompt_tokens
+        self.datastore.sent(decision.endpoint.address)
         self.table.assign(
             program,
             translation.assignment(decision, prompt_tokens=prompt_tokens),
