@@ -301,6 +301,7 @@ class Director:
     def _exchange(self, arrived: _Arrived, decision: Decision) -> Exchange:
         asked, program, model = arrived.asked, arrived.arrival.program, arrived.pool.settings.models[decision.model]
         prompt_tokens = asked.request.prompt_tokens
+        self.datastore.sent(decision.endpoint.address)
         self.table.assign(
             program,
             translation.assignment(decision, prompt_tokens=prompt_tokens),

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import structlog
+from aiohttp import ClientSession
 
 from chimera_router import keeping, settings
 from chimera_router.arguments import Arguments
 from chimera_router.datalayer import discovery
 from chimera_router.datalayer.datastore import Datastore
+from chimera_router.datalayer.engine_client import open_session
 from chimera_router.datalayer.scraper import Scraper
 from chimera_router.director import ActivePool, Director
+from chimera_router.engines.profiles import EngineProfile
 from chimera_router.errors import BundleError, ConfigError
 from chimera_router.prediction.compute import Compute
 from chimera_router.prediction.correction import Corrections
@@ -33,6 +35,7 @@ from chimera_router.telemetry.metrics import (
     PoolCollector,
     PriceCollector,
 )
+from chimera_router.telemetry.scrapes import ScrapeMetrics
 from chimera_router.workflow.table import ProgramTable
 
 _log = structlog.get_logger()
@@ -125,13 +128,13 @@ async def opened(arguments: Arguments) -> AsyncIterator[Picker]:
         conformance=arguments.conformance_headers,
     )
     _watch(metrics, director, kept.corrections)
-    async with aiohttp.ClientSession() as session:
+    async with open_session() as session:
         picker = Picker(
             config=arguments.config,
             metrics=metrics,
             datastore=datastore,
             director=director,
-            scraper=Scraper(datastore, session, clock=time.monotonic),
+            scraper=_scraper(director, session),
             keeping=kept,
             compute=compute,
         )
@@ -147,6 +150,14 @@ def _watch(metrics: Metrics, director: Director, corrections: Corrections) -> No
     metrics.watch(FitCollector(director.fits))
     metrics.watch(PriceCollector(director.steering))
     metrics.watch(ApplicationCollector(lambda: (len(applications), applications.forgotten)))
+
+
+def _scraper(director: Director, session: ClientSession) -> Scraper:
+    def profile_of(model: str) -> EngineProfile:
+        return director.pool.settings.engine(model)
+
+    asked = ScrapeMetrics(director.metrics.registry).asked
+    return Scraper(director.datastore, session, clock=director.clock, profile_of=profile_of, on_scrape=asked)
 
 
 def _open_predictor(pool: PoolSettings, metrics: Metrics, corrections: Corrections, compute: Compute) -> Predictor:

@@ -1,12 +1,15 @@
 """Read a RouterConfig into the values the router runs by."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from google.protobuf import json_format
 
 from chimera_proto.config.v1alpha1 import router_config_pb2 as proto
 from chimera_router import scheduler_settings
+from chimera_router.engines import profiles
+from chimera_router.engines.profiles import EngineProfile
 from chimera_router.errors import ConfigError
 from chimera_router.flowcontrol import types as flow
 from chimera_router.flowcontrol.types import HoldLimits
@@ -32,6 +35,7 @@ class PoolSettings:
     """One pool, as configured. Swapped whole or not at all.
 
     Attributes:
+        engines: How each model's engine names its metrics, by model; where one is missing, as vLLM does.
         target: What the scheduler's price is steered to hold; None leaves it alone.
         flow_control: Caps on the requests that wait in the picker; None where none wait here, but in the engines.
     """
@@ -42,8 +46,13 @@ class PoolSettings:
     limits: Limits
     bundle: BundleSource
     endpoints_file: Path
+    engines: Mapping[str, EngineProfile] = field(default_factory=dict)
     target: Target | None = None
     flow_control: HoldLimits | None = None
+
+    def engine(self, model: str) -> EngineProfile:
+        """Return how a model's engine names its metrics."""
+        return self.engines.get(model, profiles.VLLM)
 
 
 def load(path: Path) -> PoolSettings:
@@ -84,6 +93,7 @@ def parse(text: str, *, base: Path) -> PoolSettings:
             path=base / config.bundle.path if config.bundle.path else None, sha256=config.bundle.sha256
         ),
         endpoints_file=base / config.discovery.file.path,
+        engines={each.name: _engine(each, at=f"models[{index}]") for index, each in enumerate(config.models)},
         flow_control=_flow_control(config.routing.flow_control),
     )
 
@@ -122,6 +132,18 @@ def _model(message: proto.Model) -> Model:
         coefficients=_coefficients(message.coefficients),
         priority=message.priority,
     )
+
+
+def _engine(message: proto.Model, *, at: str) -> EngineProfile:
+    profile = profiles.PROFILES.get(message.engine or "vllm")
+    if profile is None:
+        raise ConfigError(f"{at}.engine: must be one of {', '.join(sorted(profiles.PROFILES))}")
+    if not message.HasField("metrics"):
+        return profile
+    names = message.metrics
+    if not all(map(profiles.is_metric_name, (names.running, names.waiting, names.kv_usage))):
+        raise ConfigError(f"{at}.metrics: running, waiting and kvUsage must each be the name of a Prometheus metric")
+    return profile.renamed(running=names.running, waiting=names.waiting, kv_usage=names.kv_usage)
 
 
 def _coefficients(message: proto.Coefficients) -> Coefficients:

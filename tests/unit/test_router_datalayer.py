@@ -1,58 +1,15 @@
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientSession, web
-from aiohttp.test_utils import TestServer
 from pools import FAST, decision, endpoint, model
 
-from chimera_router.datalayer import discovery, engines
+from chimera_router.datalayer import discovery
 from chimera_router.datalayer.datastore import Datastore
-from chimera_router.datalayer.scraper import Scraper
 from chimera_router.errors import ConfigError
 from chimera_router.scheduling.ledger import Ledger
-from chimera_router.scheduling.types import Endpoint, EngineMetrics
+from chimera_router.scheduling.types import EngineMetrics
 
-PAGE = """\
-# HELP vllm:num_requests_running Number of requests in model execution batches.
-# TYPE vllm:num_requests_running gauge
-vllm:num_requests_running{engine="0",model_name="m"} 3.0
-vllm:num_requests_waiting{engine="0",model_name="m"} 2.0
-vllm:num_requests_waiting_by_reason{engine="0",model_name="m",reason="capacity"} 9.0
-vllm:kv_cache_usage_perc{engine="0",model_name="m"} 0.25
-"""
 HOME = endpoint("a-0", "a")
-
-
-def test_page_is_read_by_exact_names() -> None:
-    """Metrics whose names only begin alike are not mixed up."""
-    expected = EngineMetrics(running=3, waiting=2, kv_usage=0.25, scraped_at=7.0)
-
-    assert engines.parse(PAGE, engines.VLLM, now=7.0) == expected
-
-
-def test_ranks_that_share_a_page_are_added_up() -> None:
-    """Data-parallel ranks count together; the fullest cache speaks for all."""
-    both = PAGE + PAGE.replace('engine="0"', 'engine="1"').replace("0.25", "0.75")
-
-    assert engines.parse(both, engines.VLLM, now=0.0) == EngineMetrics(running=6, waiting=4, kv_usage=0.75)
-
-
-@pytest.mark.parametrize(
-    "page",
-    [
-        pytest.param("", id="empty"),
-        pytest.param(PAGE.replace("vllm:kv_cache_usage_perc", "vllm:gpu_cache"), id="a number missing"),
-        pytest.param(PAGE.replace("3.0", "NaN"), id="not a number"),
-        pytest.param(PAGE.replace("3.0", "-1"), id="negative"),
-        pytest.param(PAGE.replace("3.0", "1e300"), id="huge"),
-        pytest.param(PAGE.replace("3.0", "+Inf"), id="infinite"),
-        pytest.param(PAGE.replace("0.25", "7"), id="a share above one"),
-        pytest.param(PAGE.replace("3.0", "three"), id="a word"),
-    ],
-)
-def test_absurd_page_is_unknown(page: str) -> None:
-    """An engine that says nothing or nonsense is treated as unknown."""
-    assert engines.parse(page, engines.VLLM, now=0.0) is None
 
 
 @pytest.mark.parametrize(
@@ -192,39 +149,39 @@ def test_strangers_are_ignored() -> None:
     assert (store.failed("10.0.0.9:1"), store.endpoints) == (False, ())
 
 
-@pytest.mark.anyio
-async def test_scraper_tells_the_living_from_the_dead() -> None:
-    """An engine that answers is ready with its numbers, one that refuses the connection is not."""
+def test_what_an_engine_said_is_old_once_a_request_goes_there() -> None:
+    """Whoever asks engines is told, and also when the gateway finds nobody there; once for each time it was ready."""
+    told: list[str] = []
+    store = Datastore(Ledger())
+    store.outdated = told.append
+    store.replace([HOME])
+    store.answered(HOME.address, None)
 
-    async def page(_request: web.Request) -> web.Response:
-        return web.Response(text=PAGE)
+    store.sent(HOME.address)
+    store.failed(HOME.address)
+    store.failed(HOME.address)
 
-    app = web.Application()
-    app.router.add_get("/metrics", page)
-    async with TestServer(app) as server, ClientSession() as session:
-        store = Datastore(Ledger())
-        alive = Endpoint(name="alive", address=f"127.0.0.1:{server.port}", model="a")
-        dead = Endpoint(name="dead", address="127.0.0.1:1", model="a")
-        store.replace([alive, dead])
-
-        await Scraper(store, session, clock=lambda: 7.0).scrape()
-
-        first, second = store.snapshot({"a": model("a", FAST)}).endpoints
-    assert (first.ready, first.metrics) == (
-        True,
-        EngineMetrics(running=3, waiting=2, kv_usage=0.25, scraped_at=7.0),
-    )
-    assert not second.ready
+    assert told == [HOME.address] * 2
 
 
-@pytest.mark.anyio
-async def test_engine_without_metrics_is_there_but_unknown() -> None:
-    """An engine that serves no such page still serves requests."""
-    async with TestServer(web.Application()) as server, ClientSession() as session:
-        store = Datastore(Ledger())
-        store.replace([Endpoint(name="a-0", address=f"127.0.0.1:{server.port}", model="a")])
+def test_new_list_is_announced() -> None:
+    """Whoever asks engines follows the list, and may look at it when told."""
+    seen: list[int] = []
+    store = Datastore(Ledger())
+    store.listed = lambda: seen.append(len(store.endpoints))
 
-        await Scraper(store, session, clock=lambda: 7.0).scrape()
+    store.replace([HOME])
+    store.replace([])
 
-        (found,) = store.snapshot({"a": model("a", FAST)}).endpoints
-    assert (found.ready, found.metrics) == (True, None)
+    assert seen == [1, 0]
+
+
+def test_own_requests_are_this_pickers() -> None:
+    """An endpoint's own requests are those in the ledger, whatever its engine shows."""
+    ledger = Ledger()
+    store = Datastore(ledger)
+    store.replace([HOME])
+    ledger.open(decision(HOME), prompt_tokens=10)
+    store.answered(HOME.address, EngineMetrics(running=5, waiting=0, kv_usage=0.1))
+
+    assert (store.own(HOME.address), store.own("10.0.0.9:1")) == (1, 0)

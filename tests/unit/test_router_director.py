@@ -244,6 +244,18 @@ async def test_unreachable_engine_leaves_rotation_at_once() -> None:
     assert (first.decision.model, second.decision.model) == ("large", "small")
 
 
+async def test_what_an_engine_said_is_old_when_a_request_goes_there() -> None:
+    """Whoever asks engines learns of every request that is sent, and where to."""
+    made = director()
+    told: list[str] = []
+    made.datastore.outdated = told.append
+
+    first = await made.choose(asked())
+    second = await made.choose(asked())
+
+    assert told == [first.decision.endpoint.address, second.decision.endpoint.address]
+
+
 async def test_engines_own_error_keeps_it_in_rotation() -> None:
     """A 500 or 429 is an answer: the engine is there."""
     made = director()

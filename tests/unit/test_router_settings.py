@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from chimera_router import settings
+from chimera_router.engines.profiles import SGLANG, TRTLLM, VLLM, EngineProfile
 from chimera_router.errors import ConfigError
 from chimera_router.scheduling.policies import Marginal
 
@@ -15,6 +16,8 @@ COEFFICIENTS = {
     "kvTokens": "1000000",
 }
 SMALL = {"name": "small", "aliases": ["gpt-mini"], "coefficients": COEFFICIENTS, "priority": True}
+
+NAMES = {"running": "busy", "waiting": "line", "kvUsage": "cache:full"}
 
 
 def config(**changes: object) -> str:
@@ -61,6 +64,27 @@ def test_limits_override_one_by_one() -> None:
 
 
 @pytest.mark.parametrize(
+    ("changes", "profile"),
+    [
+        ({}, VLLM),
+        ({"engine": "vllm"}, VLLM),
+        ({"engine": "sglang"}, SGLANG),
+        ({"engine": "trtllm"}, TRTLLM),
+        ({"metrics": NAMES}, VLLM.renamed(running="busy", waiting="line", kv_usage="cache:full")),
+        ({"engine": "trtllm", "metrics": NAMES}, TRTLLM.renamed(running="busy", waiting="line", kv_usage="cache:full")),
+    ],
+)
+def test_metrics_are_named_by_the_engine_or_one_by_one(changes: dict[str, object], profile: EngineProfile) -> None:
+    """A model's engine is vLLM unless it says otherwise; names of its own take the place of its kind's."""
+    assert parse(models=[{**SMALL, **changes}]).engine("small") == profile
+
+
+def test_engine_of_a_model_that_left_is_read_as_vllm() -> None:
+    """An endpoint may be listed for a moment longer than its model."""
+    assert parse().engine("gone") == VLLM
+
+
+@pytest.mark.parametrize(
     ("changes", "rule"),
     [
         ({"pool": None}, "pool: must have a name"),
@@ -73,6 +97,14 @@ def test_limits_override_one_by_one() -> None:
         ({"models": [{"name": "small"}]}, "coefficients must be above zero"),
         ({"routing": {"static": {"model": "nobody"}}}, "routing.static.model: names no model of the pool"),
         ({"modles": []}, "modles"),
+        (
+            {"models": [SMALL, {**SMALL, "name": "b", "aliases": [], "engine": "vLLM"}]},
+            r"models\[1\].engine: must be one",
+        ),
+        ({"models": [{**SMALL, "metrics": {}}]}, r"models\[0\].metrics: running, waiting and kvUsage"),
+        ({"models": [{**SMALL, "metrics": {"running": "a", "waiting": "b"}}]}, r"models\[0\].metrics"),
+        ({"models": [{**SMALL, "metrics": {**NAMES, "kvUsage": "b c"}}]}, r"models\[0\].metrics"),
+        ({"models": [{**SMALL, "metrics": {**NAMES, "kvUsage": "a\n"}}]}, r"models\[0\].metrics"),
     ],
 )
 def test_broken_rule_is_named(changes: dict[str, object], rule: str) -> None:

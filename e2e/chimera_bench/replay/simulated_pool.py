@@ -12,7 +12,7 @@ from chimera_bench.engine.model import Engine
 from chimera_bench.engine.types import DoesNotFit, Event, EventKind, Request, SchedulingPolicy
 from chimera_bench.serving import ServingPool
 from chimera_router.datalayer.datastore import Datastore
-from chimera_router.datalayer.scraper import INTERVAL
+from chimera_router.engines.pacing import FAST
 from chimera_router.scheduling.ledger import Ledger, Ticket
 from chimera_router.scheduling.types import Decision, Descriptor, Endpoint, EngineMetrics, Model, PoolSnapshot
 
@@ -94,7 +94,7 @@ class SimulatedPool:
         def again() -> None:
             self.scrape()
             if goes_on():
-                self.time.call_at(self.time.now + INTERVAL, again)
+                self.time.call_at(self.time.now + FAST, again)
 
         self.time.call_at(first, again)
 

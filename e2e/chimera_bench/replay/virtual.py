@@ -17,7 +17,7 @@ from chimera_bench.replay.run import Run
 from chimera_bench.replay.simulated_pool import SimulatedPool
 from chimera_bench.serving import ServingPool
 from chimera_bench.workload import Arrival
-from chimera_router.datalayer.scraper import INTERVAL
+from chimera_router.engines.pacing import FAST
 from chimera_router.flowcontrol.types import HoldLimits
 from chimera_router.scheduling.scheduler import Scheduler
 from chimera_router.scheduling.types import Decision, PoolSnapshot, Predictions, Rejection, SchedulingRequest
@@ -52,7 +52,7 @@ def replay(  # noqa: PLR0913 - all that a replay depends on, by name
         results[ordinal] = result
         on_result(result)
 
-    first_scrape = random.Random(seed).uniform(0, INTERVAL)  # noqa: S311 - a simulation, no secret
+    first_scrape = random.Random(seed).uniform(0, FAST)  # noqa: S311 - a simulation, no secret
     simulated = SimulatedPool(pool, scheduling)
     holding = None if flow_control is None else Holding(simulated, scheduler, flow_control)
     _Replay(simulated, scheduler, predictions, holding, on_end).play(arrivals, first_scrape=first_scrape)

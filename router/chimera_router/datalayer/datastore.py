@@ -31,10 +31,14 @@ class Datastore:
 
     Attributes:
         changed: Called when the pool may have got room: an engine answered, or the list of endpoints is a new one.
+        listed: Called when the list of endpoints is a new one.
+        outdated: Called with an address when what its engine said last is old now.
     """
 
     def __init__(self, ledger: Ledger) -> None:
         self.changed: Callable[[], None] = _nobody
+        self.listed: Callable[[], None] = _nobody
+        self.outdated: Callable[[str], None] = _no_address
         self._ledger = ledger
         self._known: dict[str, _Known] = {}
 
@@ -46,7 +50,16 @@ class Datastore:
     def replace(self, endpoints: Iterable[Endpoint]) -> None:
         """Take a new list of endpoints; those that stay keep what is known of them."""
         self._known = {endpoint.address: self._kept(endpoint) or _Known(endpoint) for endpoint in endpoints}
+        self.listed()
         self.changed()
+
+    def own(self, address: str) -> int:
+        """Return how many requests of this picker are there."""
+        return self._ledger.of(address).requests
+
+    def sent(self, address: str) -> None:
+        """Record that a request goes there."""
+        self.outdated(address)
 
     def answered(self, address: str, metrics: EngineMetrics | None) -> None:
         """Record a scrape that reached the engine; None where its numbers are not to be believed.
@@ -66,6 +79,8 @@ class Datastore:
         if known is None:
             return False
         was_ready, known.ready, known.metrics = known.ready, False, None
+        if was_ready:
+            self.outdated(address)
         return was_ready
 
     def metrics(self, address: str) -> EngineMetrics | None:
@@ -87,4 +102,8 @@ class Datastore:
 
 
 def _nobody() -> None:
+    """Tell nobody."""
+
+
+def _no_address(_: str) -> None:
     """Tell nobody."""

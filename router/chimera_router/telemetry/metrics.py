@@ -29,6 +29,10 @@ class SnapshotSource(Protocol):
     def workflows(self) -> int:
         """Return the number of workflows in the table."""
 
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Seconds on the clock that stamps engines' metrics."""
+
 
 class Metrics:
     """One picker's registry. Labels are names from the configuration, never text from a client."""
@@ -206,12 +210,15 @@ class PoolCollector(Collector):
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Return one family a gauge."""
-        snapshot = self._source.snapshot()
+        snapshot, now = self._source.snapshot(), self._source.clock()
         labels = ["endpoint", "model"]
         ready = GaugeMetricFamily("chimera_endpoint_ready", "Whether it can take requests", labels=labels)
         requests = GaugeMetricFamily("chimera_in_flight_requests", "This picker's own", labels=labels)
         tokens = GaugeMetricFamily("chimera_in_flight_tokens", "Predicted output tokens to come", labels=labels)
         waiting = GaugeMetricFamily("chimera_engine_waiting_requests", "As the engine says", labels=labels)
+        age = GaugeMetricFamily(
+            "chimera_engine_metrics_age_seconds", "Since the engine said what is believed of it", labels=labels
+        )
         for state in snapshot.endpoints:
             names = [state.endpoint.name, state.endpoint.model]
             ready.add_metric(names, float(state.ready))
@@ -219,6 +226,7 @@ class PoolCollector(Collector):
             tokens.add_metric(names, state.load.tokens)
             if state.metrics:
                 waiting.add_metric(names, state.metrics.waiting)
+                age.add_metric(names, now - state.metrics.scraped_at)
         workflows = GaugeMetricFamily("chimera_workflows_open", "Workflows in the program table")
         workflows.add_metric([], self._source.workflows())
-        return [ready, requests, tokens, waiting, workflows]
+        return [ready, requests, tokens, waiting, age, workflows]

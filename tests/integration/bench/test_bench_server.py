@@ -16,6 +16,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from chimera_bench.engine.recording import Recording, recorded_tokens
 from chimera_bench.engine.types import SchedulingPolicy
+from chimera_router.engines import page as pages
+from chimera_router.engines.profiles import VLLM
+from chimera_router.engines.types import Reading
 
 pytestmark = pytest.mark.anyio
 
@@ -153,8 +156,11 @@ async def test_metrics_have_vllms_names_and_labels(
     """A scraper made for vLLM finds what it looks for."""
     await client.chat.completions.create(model="m", messages=TASK)  # type: ignore[arg-type]
     async with http.get(f"{url}/metrics") as response:
+        found = pages.read(await response.read(), VLLM)
         families = {family.name: family for family in text_string_to_metric_families(await response.text())}
 
+    assert isinstance(found, Reading)
+    assert (found.loaded, (found.pulse or 0.0) > 0.0) == (False, True)
     for name, kind in {
         "vllm:num_requests_running": "gauge",
         "vllm:num_requests_waiting": "gauge",

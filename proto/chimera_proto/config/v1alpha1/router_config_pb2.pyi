@@ -39,20 +39,34 @@ class RouterConfig(_message.Message):
     def __init__(self, pool: _Optional[str] = ..., models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., virtual_models: _Optional[_Iterable[str]] = ..., routing: _Optional[_Union[Routing, _Mapping]] = ..., bundle: _Optional[_Union[Bundle, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., discovery: _Optional[_Union[Discovery, _Mapping]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "aliases", "served_name", "descriptor", "coefficients", "priority")
+    __slots__ = ("name", "aliases", "served_name", "descriptor", "coefficients", "priority", "engine", "metrics")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ALIASES_FIELD_NUMBER: _ClassVar[int]
     SERVED_NAME_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTOR_FIELD_NUMBER: _ClassVar[int]
     COEFFICIENTS_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_FIELD_NUMBER: _ClassVar[int]
+    METRICS_FIELD_NUMBER: _ClassVar[int]
     name: str
     aliases: _containers.RepeatedScalarFieldContainer[str]
     served_name: str
     descriptor: Descriptor
     coefficients: Coefficients
     priority: bool
-    def __init__(self, name: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., served_name: _Optional[str] = ..., descriptor: _Optional[_Union[Descriptor, _Mapping]] = ..., coefficients: _Optional[_Union[Coefficients, _Mapping]] = ..., priority: _Optional[bool] = ...) -> None: ...
+    engine: str
+    metrics: MetricNames
+    def __init__(self, name: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., served_name: _Optional[str] = ..., descriptor: _Optional[_Union[Descriptor, _Mapping]] = ..., coefficients: _Optional[_Union[Coefficients, _Mapping]] = ..., priority: _Optional[bool] = ..., engine: _Optional[str] = ..., metrics: _Optional[_Union[MetricNames, _Mapping]] = ...) -> None: ...
+
+class MetricNames(_message.Message):
+    __slots__ = ("running", "waiting", "kv_usage")
+    RUNNING_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    KV_USAGE_FIELD_NUMBER: _ClassVar[int]
+    running: str
+    waiting: str
+    kv_usage: str
+    def __init__(self, running: _Optional[str] = ..., waiting: _Optional[str] = ..., kv_usage: _Optional[str] = ...) -> None: ...
 
 class Descriptor(_message.Message):
     __slots__ = ("trained_as", "parameters_b", "family", "general_score")
