@@ -107,7 +107,8 @@ def test_models_get_the_coefficients_that_hold() -> None:
     assert fitted["large"] is models["large"]
     assert fits.fitted(models) is fitted
     assert dict(fits) == {name: each.coefficients for name, each in fitted.items()}
-    learned(fits, {"large": models["large"]})
+    for _ in range(50):
+        fits.observe(models["large"], taking(2.0))
     assert fits.fitted(models) is not fitted
 
 
