@@ -27,6 +27,7 @@ class Arguments:
         log_level: Least level of what is logged.
         cert_path: Folder with tls.crt and tls.key; None serves plain text.
         transport: What carries ext_proc streams.
+        cache_salt_key: File with the secret that keeps tenants apart in engines' prefix caches; None keeps none apart.
         conformance_headers: Whether GIE's conformance tests may say where their requests go.
     """
 
@@ -44,6 +45,7 @@ class Arguments:
     insecure: bool
     transport: Transport
     conformance_headers: bool
+    cache_salt_key: Path | None
 
 
 def parse() -> Arguments:
@@ -91,6 +93,9 @@ def _add_transport(parser: argparse.ArgumentParser) -> None:
         "--conformance-headers",
         action="store_true",
         help="heed the headers of GIE's conformance tests; never for clients",
+    )
+    parser.add_argument(
+        "--cache-salt-key", type=Path, metavar="FILE", help="secret that keeps tenants apart in engines' prefix caches"
     )
     security = parser.add_mutually_exclusive_group(required=True)
     security.add_argument("--cert-path", type=Path, help="folder with tls.crt and tls.key")

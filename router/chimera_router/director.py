@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
+from uuid import uuid4
 
 from chimera_router import forwarding, translation
+from chimera_router.accounting.sampling import Sampling
+from chimera_router.accounting.unseen import Unseen
 from chimera_router.datalayer.datastore import Datastore
 from chimera_router.errors import NoEndpoints, RequestError
 from chimera_router.exchange import Exchange
@@ -19,8 +22,8 @@ from chimera_router.forwarding import Forwarding
 from chimera_router.holding import Holding
 from chimera_router.parsing.openai import ParsedRequest
 from chimera_router.prediction.correction import corrected
-from chimera_router.prediction.port import Judgement, Predictor, Query
-from chimera_router.protocol.events import Choose, ChooseAny
+from chimera_router.prediction.port import Judgement, Observation, Predictor, Query
+from chimera_router.protocol.events import Accounting, Choose, ChooseAny
 from chimera_router.protocol.intake import Intake
 from chimera_router.protocol.rules import Rules
 from chimera_router.scheduling.fitting import Fits
@@ -29,6 +32,7 @@ from chimera_router.scheduling.passages import Meters, Passing
 from chimera_router.scheduling.steering import Steering
 from chimera_router.scheduling.types import (
     Decision,
+    EngineMetrics,
     Model,
     ModelPrediction,
     PoolSnapshot,
@@ -80,7 +84,11 @@ class Director:
         clock: Seconds on a monotonic clock.
         wall: Seconds since the Unix epoch.
         conformance: Whether GIE's conformance tests may say where their requests go.
+        new_request_id: Returns the id of a request that the gateway gave none.
+        cache_salt: Returns what separates a tenant's prompts from others' in prefix caches; empty separates none.
         intake: Of the bodies that are being read.
+        sampling: Says which answers are looked at, where that is up to the picker.
+        unseen: The answers that nobody looks at.
     """
 
     pool: ActivePool
@@ -91,7 +99,11 @@ class Director:
     clock: Callable[[], float]
     wall: Callable[[], float]
     conformance: bool = False
+    new_request_id: Callable[[], str] = field(default=lambda: uuid4().hex)
+    cache_salt: Callable[[str], str] = field(default=lambda _tenant: "")
     intake: Intake = field(default_factory=Intake)
+    sampling: Sampling = field(default_factory=Sampling)
+    unseen: Unseen = field(default_factory=Unseen)
     tally: Tally = field(default_factory=Tally)
     fits: Fits = field(default_factory=Fits)
     meters: Meters = field(default_factory=Meters)
@@ -102,6 +114,7 @@ class Director:
     def __post_init__(self) -> None:
         self.holding = Holding(room=self._room, clock=self.clock, registry=self.metrics.registry)
         self.datastore.changed = self.holding.wake
+        self.datastore.counted = self._counted
 
     @property
     def rules(self) -> Rules:
@@ -215,18 +228,41 @@ class Director:
             retry=identity.retries(asked.headers),
             now=started,
         )
+        self._learn_late(arrival)
         try:
             return _Arrived(
                 pool=pool,
                 asked=asked,
                 arrival=arrival,
                 query=translation.query(asked.request, asked.headers, arrival.program),
-                request=translation.scheduling_request(asked, arrival, at=self.wall()),
+                request=translation.scheduling_request(asked, arrival, at=self.wall(), addresses=self._addresses),
                 seconds=self.clock() - started,
             )
         except RequestError:
             self.table.leave(arrival.program, self.clock())
             raise
+
+    def _learn_late(self, arrival: Arrival) -> None:
+        """Learn the length of an answer that passed unseen from the request that sends it back."""
+        told = self.table.tell(arrival)
+        if told is None:
+            return
+        untold, tokens = told
+        observation = Observation(
+            model=untold.model,
+            stage=untold.stage,
+            output_tokens=tokens,
+            predicted_tokens=untold.predicted_tokens,
+            fingerprint=untold.fingerprint,
+            tenant=identity.tenant_digest(arrival.conversation.tenant),
+            at=self.wall(),
+        )
+        self.pool.predictor.observe(observation)
+        self.metrics.output_tokens.labels(untold.model).observe(tokens)
+
+    def _counted(self, address: str, metrics: EngineMetrics) -> None:
+        there = metrics.running + metrics.waiting
+        self.unseen.counted(address, there=there, own=metrics.own, at=metrics.scraped_at)
 
     def _leave(self, arrived: _Arrived) -> None:
         self.table.leave(arrived.arrival.program, self.clock())
@@ -301,13 +337,14 @@ class Director:
     def _exchange(self, arrived: _Arrived, decision: Decision) -> Exchange:
         asked, program, model = arrived.asked, arrived.arrival.program, arrived.pool.settings.models[decision.model]
         prompt_tokens = asked.request.prompt_tokens
+        request_id = identity.request_id(asked.headers) or self.new_request_id()
         self.datastore.sent(decision.endpoint.address)
         self.table.assign(
             program,
             translation.assignment(decision, prompt_tokens=prompt_tokens),
             confidence=_uncorrected(decision.prediction),
             corrected=decision.prediction.confidence,
-            request_id=identity.request_id(asked.headers),
+            request_id=request_id,
         )
         return Exchange(
             accounts=self,
@@ -316,12 +353,28 @@ class Director:
             conversation=arrived.arrival.conversation,
             predictor=arrived.pool.predictor,
             query=arrived.query,
-            route=translation.route(decision, model, program, asked.headers),
+            route=translation.route(
+                decision,
+                model,
+                program,
+                asked.headers,
+                request_id=request_id,
+                cache_salt=self.cache_salt(arrived.arrival.conversation.tenant),
+                accounting=self._accounting(),
+            ),
+            request_id=request_id,
             ticket=self.ledger.open(decision, prompt_tokens=prompt_tokens),
             configured=model,
             passing=self._pass(model, decision, asked.request),
             began=self.clock(),
         )
+
+    def _addresses(self) -> Iterator[str]:
+        return (endpoint.address for endpoint in self.datastore.endpoints)
+
+    def _accounting(self) -> Accounting:
+        configured = self.pool.settings.accounting
+        return self.sampling.next() if configured is None else configured
 
     def _pass(self, model: Model, decision: Decision, request: ParsedRequest) -> Passing:
         address = decision.endpoint.address

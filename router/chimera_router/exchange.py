@@ -1,22 +1,25 @@
 """One request on its way: what it holds, what is counted of it, and what is learned once its answer is complete."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from chimera_router.accounting.ending import Fate, StreamEnd, fate
+from chimera_router.accounting.unseen import Unseen
 from chimera_router.datalayer.datastore import Datastore
 from chimera_router.prediction.port import Observation, Predictor, Query
 from chimera_router.protocol.events import AnswerEnded, AnswerStarted, AnswerTold, Route
 from chimera_router.scheduling.fitting import Fits
 from chimera_router.scheduling.ledger import Ledger, Ticket
-from chimera_router.scheduling.passages import Passing
+from chimera_router.scheduling.passages import Meters, Passing
 from chimera_router.scheduling.steering import Steering
 from chimera_router.scheduling.types import Assignment, Decision, EngineMetrics, Model, PredictionSource
 from chimera_router.telemetry.instruments import Histogram
 from chimera_router.telemetry.metrics import Metrics
 from chimera_router.workflow.conversation import Conversation
-from chimera_router.workflow.table import Program, ProgramTable
+from chimera_router.workflow.table import Program, ProgramTable, Untold
 
+_CLASSES = ("0xx", "1xx", "2xx", "3xx", "4xx", "5xx", *["other"] * 94)  # of status codes, up to three digits
 _UNREACHABLE = frozenset((502, 503, 504))  # what a gateway answers for an engine that is not there
 
 
@@ -26,9 +29,11 @@ class Accounts(Protocol):
     datastore: Datastore
     table: ProgramTable
     ledger: Ledger
+    meters: Meters
     metrics: Metrics
     fits: Fits
     steering: Steering
+    unseen: Unseen
 
     def released(self) -> None: ...  # noqa: D102 - called when a request has left its endpoint
 
@@ -58,16 +63,38 @@ class Exchange:
     configured: Model
     passing: Passing
     began: float
+    request_id: str = ""
+    _streamed: bool | None = None
+    _seen_at: float | None = None
     _failed: bool = False
     _complete: bool = False
     _first_byte: bool = False
 
+    @property
+    def address(self) -> str:
+        """Where the answer is made."""
+        return self.decision.endpoint.address
+
+    @property
+    def expected_tokens(self) -> float:
+        """Output tokens of the answer, as predicted."""
+        return self.decision.prediction.stage_tokens
+
+    @property
+    def expected_seconds(self) -> float:
+        """Seconds of the answer, as estimated: its share of what the whole workflow was."""
+        prediction = self.decision.prediction
+        return self.decision.latency * prediction.stage_tokens / max(1.0, prediction.remaining_tokens)
+
     def started(self, answer: AnswerStarted) -> None:
         """The answer's status is known. One that says nobody is there takes the endpoint out of rotation at once."""
-        self.accounts.metrics.answers.labels(self.decision.model, f"{answer.status // 100}xx").inc()
+        self.accounts.metrics.answers.labels(self.decision.model, _CLASSES[answer.status // 100]).inc()
         self._failed = answer.status >= 400
+        self._streamed, self._seen_at = answer.streamed, self.accounts.clock()
+        if answer.served and answer.served != self.address:
+            self._served_by(answer.served)
         if answer.status in _UNREACHABLE:
-            self.accounts.datastore.failed(self.decision.endpoint.address)
+            self.accounts.datastore.failed(self.address)
 
     def progressed(self, output_tokens: int) -> None:
         """So many output tokens have come."""
@@ -99,6 +126,43 @@ class Exchange:
             metrics.prompt_tokens.labels(model).observe(answer.usage.prompt_tokens)
         metrics.cached_tokens.labels(model).inc(answer.usage.cached_tokens or 0)
 
+    def end(self, *, on_purpose: bool, shown: bool, half_closed: bool) -> None:
+        """The stream has ended. Release what the request holds, unless its answer goes on out of sight.
+
+        Args:
+            on_purpose: Whether the picker itself ended it.
+            shown: Whether the gateway shows answers' bodies.
+            half_closed: Whether the gateway ended it in good order.
+        """
+        since = self.accounts.clock() - (self.began if self._seen_at is None else self._seen_at)
+        stream_end = StreamEnd(
+            on_purpose=on_purpose, shown=shown, half_closed=half_closed, streamed=self._streamed, since=since
+        )
+        match Fate.ENDED if self._complete else fate(stream_end):
+            case Fate.GOES_ON if not self._failed:
+                self.accounts.unseen.add(self)
+            case Fate.BROKE_OFF:
+                self.close()
+            case _:
+                self.over(None)
+
+    def over(self, seconds: float | None) -> None:
+        """The answer is complete, as far as anybody has seen; it took so many seconds, where somebody measured it."""
+        accounts = self.accounts
+        if not self._complete:
+            self._complete = True
+            now = accounts.clock()
+            took = now - self.began if seconds is None else seconds
+            accounts.metrics.duration.labels(self.decision.model).observe(took)
+            accounts.steering.observe(latency=took, now=now, decision=self.decision)
+            if not self._failed:
+                accounts.table.passed(self.program, self._untold())
+        self.close()
+
+    def broke_off(self) -> None:
+        """The answer will never be complete."""
+        self.close()
+
     def close(self) -> None:
         """Release what the request holds, however it ended."""
         self.accounts.ledger.close(self.ticket)
@@ -126,8 +190,35 @@ class Exchange:
             before, after = expected
             accounts.metrics.step_time_off(self.configured.name, before=before, after=after, seconds=passage.seconds)
 
+    def _served_by(self, address: str) -> None:
+        """Move to the endpoint that the gateway fell back to, where it is one of the same model."""
+        accounts = self.accounts
+        endpoint = next((each for each in accounts.datastore.endpoints if each.address == address), None)
+        if endpoint is None or endpoint.model != self.decision.model:
+            return
+        accounts.ledger.close(self.ticket)
+        self.passing.closed(self._engine(), accounts.clock())
+        self.decision = replace(self.decision, endpoint=endpoint, cached_tokens=0)
+        self.ticket = accounts.ledger.open(self.decision, prompt_tokens=self.query.prompt_tokens)
+        self.passing = accounts.meters.open(
+            address,
+            slots=self.configured.coefficients.max_num_seqs,
+            uncached=self.query.prompt_tokens,
+            metrics=self._engine(),
+            now=accounts.clock(),
+            sequences=self.passing.sequences,
+        )
+
+    def _untold(self) -> Untold:
+        return Untold(
+            model=self.decision.model,
+            stage=self.query.stage,
+            predicted_tokens=_predicted(self.decision, 0, self.query.max_tokens),
+            fingerprint=self.query.fingerprint,
+        )
+
     def _engine(self) -> EngineMetrics | None:
-        return self.accounts.datastore.metrics(self.decision.endpoint.address)
+        return self.accounts.datastore.metrics(self.address)
 
     def _observation(self, tokens: int) -> Observation:
         return Observation(

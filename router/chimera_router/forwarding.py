@@ -26,7 +26,7 @@ class Forwarding:
     def ended(self, answer: AnswerEnded) -> None:
         """It is complete."""
 
-    def end(self) -> None:
+    def end(self, *, on_purpose: bool, shown: bool, half_closed: bool) -> None:
         """Nothing more is seen of it."""
 
     def close(self) -> None:

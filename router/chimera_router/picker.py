@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from aiohttp import ClientSession
 
-from chimera_router import keeping, settings
+from chimera_router import cache_salt, keeping, settings
 from chimera_router.arguments import Arguments
 from chimera_router.datalayer import discovery
 from chimera_router.datalayer.datastore import Datastore
@@ -25,6 +25,7 @@ from chimera_router.prediction.compute import Compute
 from chimera_router.prediction.correction import Corrections
 from chimera_router.prediction.port import Predictor
 from chimera_router.prediction.predictor import open_predictor
+from chimera_router.pulse import pulse
 from chimera_router.scheduling.ledger import Ledger
 from chimera_router.settings import PoolSettings
 from chimera_router.telemetry.metrics import (
@@ -59,7 +60,8 @@ class Picker:
 
     def work(self) -> tuple[Coroutine[Any, Any, None], ...]:
         """Return what has to go on while requests are served, to be run side by side."""
-        return self.scraper.run(), self._follow_config(), self._follow_endpoints(), self.keeping.run()
+        following = self._follow_config(), self._follow_endpoints()
+        return self.scraper.run(), *following, self.keeping.run(), pulse(self.director)
 
     async def _follow_config(self) -> None:
         """Swap the configuration whenever its file changes; an invalid one changes nothing."""
@@ -126,6 +128,7 @@ async def opened(arguments: Arguments) -> AsyncIterator[Picker]:
         clock=time.monotonic,
         wall=time.time,
         conformance=arguments.conformance_headers,
+        cache_salt=cache_salt.reader(arguments.cache_salt_key) if arguments.cache_salt_key else lambda _tenant: "",
     )
     _watch(metrics, director, kept.corrections)
     async with open_session() as session:

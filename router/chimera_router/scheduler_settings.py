@@ -15,6 +15,9 @@ _Models = Mapping[str, Model]
 _Reader = Callable[[proto.Routing, _Models], policies.Policy]
 
 
+MOST_FALLBACKS = 8  # endpoints after the first; a request that nine engines cannot take is not saved by a tenth
+
+
 def scheduler(message: proto.Routing, models: _Models) -> Scheduler:
     """Return the scheduler.
 
@@ -26,7 +29,14 @@ def scheduler(message: proto.Routing, models: _Models) -> Scheduler:
         ConfigError: It breaks a rule.
     """
     read = _READERS[message.WhichOneof("policy") or "marginal"]
-    return Scheduler(policy=read(message, models), order=_order(message), restage=_restage(message))
+    if not 0 <= message.fallback_endpoints <= MOST_FALLBACKS:
+        raise ConfigError(f"routing.fallbackEndpoints: must be at least 0 and at most {MOST_FALLBACKS}")
+    return Scheduler(
+        policy=read(message, models),
+        order=_order(message),
+        restage=_restage(message),
+        fallbacks=message.fallback_endpoints,
+    )
 
 
 def target(message: proto.Routing) -> targets.Target | None:

@@ -15,11 +15,20 @@ from chimera_router.flowcontrol import types as flow
 from chimera_router.flowcontrol.types import HoldLimits
 from chimera_router.parsing.limits import Limits
 from chimera_router.protocol.catalog import Catalog
+from chimera_router.protocol.events import Accounting
 from chimera_router.scheduling.scheduler import Scheduler
 from chimera_router.scheduling.targets import Target
 from chimera_router.scheduling.types import Coefficients, Descriptor, Model
 
 _MILLI, _MICRO = 1e-3, 1e-6
+
+_ACCOUNTING = {
+    proto.Accounting.MODE_UNSPECIFIED: Accounting.OBSERVE,
+    proto.Accounting.OBSERVE: Accounting.OBSERVE,
+    proto.Accounting.HEADERS: Accounting.HEADERS,
+    proto.Accounting.SKIP: Accounting.SKIP,
+    proto.Accounting.AUTO: None,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +46,7 @@ class PoolSettings:
     Attributes:
         engines: How each model's engine names its metrics, by model; where one is missing, as vLLM does.
         target: What the scheduler's price is steered to hold; None leaves it alone.
+        accounting: How much of answers is looked at; None leaves it to how busy the picker is.
         flow_control: Caps on the requests that wait in the picker; None where none wait here, but in the engines.
     """
 
@@ -49,6 +59,7 @@ class PoolSettings:
     engines: Mapping[str, EngineProfile] = field(default_factory=dict)
     target: Target | None = None
     flow_control: HoldLimits | None = None
+    accounting: Accounting | None = Accounting.OBSERVE
 
     def engine(self, model: str) -> EngineProfile:
         """Return how a model's engine names its metrics."""
@@ -95,6 +106,7 @@ def parse(text: str, *, base: Path) -> PoolSettings:
         endpoints_file=base / config.discovery.file.path,
         engines={each.name: _engine(each, at=f"models[{index}]") for index, each in enumerate(config.models)},
         flow_control=_flow_control(config.routing.flow_control),
+        accounting=_ACCOUNTING[config.accounting.mode],
     )
 
 

@@ -3,7 +3,7 @@
 Decides nothing and keeps nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from chimera_router import wire
 from chimera_router.errors import InvalidRequest
@@ -11,8 +11,8 @@ from chimera_router.flowcontrol import asking
 from chimera_router.flowcontrol.types import HoldLimits, Item
 from chimera_router.parsing.openai import ParsedRequest
 from chimera_router.prediction.port import Query
-from chimera_router.protocol import mutations
-from chimera_router.protocol.events import Choose, Headers, Route
+from chimera_router.protocol import mutations, subsets
+from chimera_router.protocol.events import Accounting, Choose, Headers, Route
 from chimera_router.scheduling.scheduler import Scheduler
 from chimera_router.scheduling.types import Assignment, Decision, Model, SchedulingRequest
 from chimera_router.workflow import identity
@@ -43,13 +43,16 @@ def query(request: ParsedRequest, headers: Mapping[str, str], program: Program |
     )
 
 
-def scheduling_request(asked: Choose, arrival: Arrival, *, at: float) -> SchedulingRequest:
+def scheduling_request(
+    asked: Choose, arrival: Arrival, *, at: float, addresses: Callable[[], Iterable[str]]
+) -> SchedulingRequest:
     """Return what the scheduler is asked.
 
     Args:
         asked: The request.
         arrival: Its workflow.
         at: When it came, in seconds since the Unix epoch.
+        addresses: Returns those of the pool's endpoints.
 
     Raises:
         InvalidRequest: It goes on from a response of another model than it names.
@@ -63,7 +66,7 @@ def scheduling_request(asked: Choose, arrival: Arrival, *, at: float) -> Schedul
         tokens_so_far=arrival.program.tokens,
         pinned=asked.pinned,
         assignment=arrival.held or arrival.program.assignment,
-        subset=_allowed(asked.subset, arrival.held),
+        subset=_allowed(asked.subset, arrival.held, addresses),
     )
 
 
@@ -94,7 +97,16 @@ def assignment(decision: Decision, *, prompt_tokens: int) -> Assignment:
     return Assignment(model=decision.model, endpoint=decision.endpoint.address, seen_tokens=prompt_tokens)
 
 
-def route(decision: Decision, model: Model, program: Program, asked: Mapping[str, str]) -> Route:
+def route(  # noqa: PLR0913 - what a gateway is told comes from as many places
+    decision: Decision,
+    model: Model,
+    program: Program,
+    asked: Mapping[str, str],
+    *,
+    request_id: str,
+    cache_salt: str,
+    accounting: Accounting,
+) -> Route:
     """Return what the gateway is told.
 
     Args:
@@ -102,17 +114,28 @@ def route(decision: Decision, model: Model, program: Program, asked: Mapping[str
         model: The one decided on, as configured.
         program: The request's workflow.
         asked: Headers of the request.
+        request_id: Of the request; set on it where the gateway gave it none.
+        cache_salt: What separates the tenant's prompts from others'; empty separates none.
+        accounting: How much of the answer is to be seen.
     """
+    own_id = () if wire.REQUEST_ID in asked else ((wire.REQUEST_ID, request_id),)
+    addresses = (decision.endpoint.address, *(endpoint.address for endpoint in decision.fallbacks))
     return Route(
-        destination=decision.endpoint.address,
+        destination=",".join(addresses),
         model=model.served_name or decision.model,
         priority=decision.priority,
+        cache_salt=cache_salt,
+        request_headers=own_id,
         response_headers=_response_headers(decision, program, asked),
+        accounting=accounting,
     )
 
 
-def _allowed(subset: frozenset[str] | None, held: Assignment | None) -> frozenset[str] | None:
+def _allowed(
+    hint: frozenset[str] | None, held: Assignment | None, addresses: Callable[[], Iterable[str]]
+) -> frozenset[str] | None:
     """Return the endpoints allowed: an engine keeps its responses in its own memory, so only that one knows them."""
+    subset = None if hint is None else subsets.allowed(hint, addresses())
     if held is None:
         return subset
     return frozenset((held.endpoint,)) & (subset if subset is not None else frozenset((held.endpoint,)))

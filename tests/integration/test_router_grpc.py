@@ -111,14 +111,16 @@ async def test_cancelled_stream_releases_what_it_holds(channel: grpc.aio.Channel
 
 
 async def test_gateway_may_finish_after_the_request(channel: grpc.aio.Channel, made: Director) -> None:
-    """A gateway without a response phase closes its side; the stream ends cleanly."""
+    """A gateway without a response phase closes its side; the stream ends cleanly, and the answer goes on unseen."""
     stream, _, _ = await routed(channel)
 
     await stream.call.done_writing()
 
     assert await stream.call.read() is grpc.aio.EOF
     assert await stream.call.code() is grpc.StatusCode.OK
-    await eventually(lambda: in_flight(made), 0)
+    await eventually(lambda: (in_flight(made), len(made.unseen)), (1, 1))
+    made.unseen.tick(made.clock() + 3600.0)
+    assert in_flight(made) == 0
 
 
 async def test_subset_hint_binds(channel: grpc.aio.Channel) -> None:

@@ -11,9 +11,9 @@ from chimera_router.errors import InvalidRequest
 from chimera_router.flowcontrol.types import HoldLimits, Lane
 from chimera_router.parsing.limits import Limits
 from chimera_router.parsing.openai import Api, parse
-from chimera_router.protocol.events import Choose
+from chimera_router.protocol.events import Accounting, Choose, Route
 from chimera_router.scheduling.scheduler import Scheduler
-from chimera_router.scheduling.types import Assignment, Endpoint, SchedulingRequest
+from chimera_router.scheduling.types import Assignment, Decision, Endpoint, SchedulingRequest
 from chimera_router.workflow.identity import FoundBy, tenant_digest
 from chimera_router.workflow.program import Program
 from chimera_router.workflow.table import Arrival
@@ -38,7 +38,22 @@ def arrival(held: Assignment | None = None) -> Arrival:
 
 
 def request(choose: Choose, held: Assignment | None = None) -> SchedulingRequest:
-    return translation.scheduling_request(choose, arrival(held), at=1000.0)
+    pool = ("10.0.0.1:1", "10.0.0.1:2", "10.0.0.2:1")
+    return translation.scheduling_request(choose, arrival(held), at=1000.0, addresses=lambda: pool)
+
+
+def routed(
+    of: Decision = DECISION, served_name: str = "", headers: dict[str, str] | None = None, cache_salt: str = ""
+) -> Route:
+    return translation.route(
+        of,
+        replace(model("large"), served_name=served_name),
+        PROGRAM,
+        headers or {},
+        request_id="r-1",
+        cache_salt=cache_salt,
+        accounting=Accounting.OBSERVE,
+    )
 
 
 def test_the_predictor_is_told_of_the_workflow() -> None:
@@ -100,8 +115,7 @@ def test_the_workflow_remembers_where_its_tokens_are() -> None:
 
 def test_the_gateway_is_told_address_name_and_priority() -> None:
     """The name is the engine's own where it differs; the client learns model and workflow."""
-    named = translation.route(DECISION, replace(model("large"), served_name="org/large"), PROGRAM, {})
-    unnamed = translation.route(DECISION, replace(model("large"), served_name=""), PROGRAM, {})
+    named, unnamed = routed(served_name="org/large"), routed()
 
     assert (named.destination, named.model, named.priority) == ("10.0.0.1:1", "org/large", 5)
     assert unnamed.model == "large"
@@ -110,9 +124,20 @@ def test_the_gateway_is_told_address_name_and_priority() -> None:
 
 def test_a_decision_is_explained_only_where_asked_for() -> None:
     """Any spelling of true will do."""
-    told = translation.route(DECISION, model("large"), PROGRAM, {wire.EXPLAIN: "True"})
+    told = routed(headers={wire.EXPLAIN: "True"})
 
     assert json.loads(dict(told.response_headers)[wire.DECISION])["policy"] == "slack"
-    assert wire.DECISION not in dict(
-        translation.route(DECISION, model("large"), PROGRAM, {wire.EXPLAIN: "no"}).response_headers
-    )
+    assert wire.DECISION not in dict(routed(headers={wire.EXPLAIN: "no"}).response_headers)
+
+
+def test_a_request_without_an_id_gets_one() -> None:
+    """By it the access log and feedback name the request; one that the gateway gave stays."""
+    assert routed().request_headers == ((wire.REQUEST_ID, "r-1"),)
+    assert routed(headers={wire.REQUEST_ID: "theirs"}).request_headers == ()
+
+
+def test_fallbacks_follow_the_chosen_endpoint() -> None:
+    """In one string with commas, as the protocol lists them."""
+    others = tuple(Endpoint(name=f"large-{n}", address=f"10.0.0.{n}:1", model="large") for n in (2, 3))
+
+    assert routed(replace(DECISION, fallbacks=others)).destination == "10.0.0.1:1,10.0.0.2:1,10.0.0.3:1"

@@ -32,6 +32,7 @@ class Datastore:
     Attributes:
         changed: Called when the pool may have got room: an engine answered, or the list of endpoints is a new one.
         listed: Called when the list of endpoints is a new one.
+        counted: Called with an address and what its engine has said, where that is to be believed.
         outdated: Called with an address when what its engine said last is old now.
     """
 
@@ -39,6 +40,7 @@ class Datastore:
         self.changed: Callable[[], None] = _nobody
         self.listed: Callable[[], None] = _nobody
         self.outdated: Callable[[str], None] = _no_address
+        self.counted: Callable[[str, EngineMetrics], None] = _no_count
         self._ledger = ledger
         self._known: dict[str, _Known] = {}
 
@@ -71,6 +73,8 @@ class Datastore:
             own = self._ledger.of(address)
             known.ready = True
             known.metrics = metrics and replace(metrics, own=own.requests, own_context=own.context)
+            if known.metrics:
+                self.counted(address, known.metrics)
             self.changed()
 
     def failed(self, address: str) -> bool:
@@ -106,4 +110,8 @@ def _nobody() -> None:
 
 
 def _no_address(_: str) -> None:
+    """Tell nobody."""
+
+
+def _no_count(_: str, __: EngineMetrics) -> None:
     """Tell nobody."""

@@ -34,7 +34,7 @@ class Call:
         opened: Seconds on the director's clock when it began.
     """
 
-    __slots__ = ("_director", "_exchange", "_machine", "asked", "opened")
+    __slots__ = ("_director", "_exchange", "_half_closed", "_machine", "asked", "opened")
 
     def __init__(self, director: Director) -> None:
         self.asked: events.Ask | None = None
@@ -42,6 +42,7 @@ class Call:
         self._director = director
         self._exchange: Exchange | Forwarding | None = None
         self._machine = StreamMachine(director.rules)
+        self._half_closed = False
         director.metrics.streams.inc()
 
     @property
@@ -104,13 +105,15 @@ class Call:
 
     def end(self) -> None:
         """The gateway has said its last, in good order; `close` follows."""
+        self._half_closed = True
 
     def close(self) -> None:
         """The stream has ended, however it did: release what the request holds."""
+        machine, exchange = self._machine, self._exchange
         self._director.metrics.streams.dec()
-        self._machine.close()
-        if self._exchange is not None:
-            self._exchange.close()
+        if exchange is not None:
+            exchange.end(on_purpose=machine.left, shown=machine.shown, half_closed=self._half_closed)
+        machine.close()
 
     def _sent(self, actions: Iterable[events.Action]) -> list[bytes]:
         sent = []

@@ -9,11 +9,15 @@ from grpc_health.v1 import health_pb2
 
 from chimera_router.director import Director
 from chimera_router.errors import ProtocolViolation
-from chimera_router.extproc import paths
+from chimera_router.extproc import access_log, paths
 from chimera_router.extproc.call import Call
 from chimera_router.extproc.health import Health
 
 _log = structlog.get_logger()
+
+# Seconds in which a stream whose messages have ended is cancelled, where it was reset: grpc.aio does the two one after
+# the other, and only the second tells a reset from a gateway that has said its last.
+_CANCELLING = 0.02
 
 _Context = grpc.aio.ServicerContext[bytes, bytes]
 
@@ -32,6 +36,9 @@ def handlers(director: Director, health: Health) -> tuple[grpc.GenericRpcHandler
                 "Watch": grpc.unary_stream_rpc_method_handler(checks.watch),
             },
         ),
+        grpc.method_handlers_generic_handler(
+            paths.ACCESS_LOG, {"StreamAccessLogs": grpc.stream_unary_rpc_method_handler(exchange.log)}
+        ),
     )
 
 
@@ -45,6 +52,9 @@ class _Processor:
         try:
             async for answer in _answers(call, received):
                 yield answer
+            if not call.done:
+                await asyncio.sleep(_CANCELLING)
+                call.end()
         except ProtocolViolation:
             call.violated()
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "out of order")
@@ -54,6 +64,15 @@ class _Processor:
         finally:
             call.close()
 
+    async def log(self, received: AsyncIterator[bytes], context: "_Context") -> bytes:
+        """Take what a gateway logs, until it has no more to log."""
+        try:
+            async for message in received:
+                access_log.take(message, self._director)
+        except ProtocolViolation:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "invalid argument")
+        return access_log.ANSWER
+
 
 async def _answers(call: Call, received: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     messages = aiter(received)
@@ -62,7 +81,6 @@ async def _answers(call: Call, received: AsyncIterator[bytes]) -> AsyncIterator[
             async with asyncio.timeout(call.patience()):
                 message = await anext(messages)
         except StopAsyncIteration:
-            call.end()
             return
         except TimeoutError:
             for answer in call.expire():

@@ -20,7 +20,7 @@ from chimera_router.extproc.http2.connection import Connection, Terms
 from chimera_router.extproc.http2.frames import Code
 from chimera_router.extproc.http2.header_blocks import Headers
 from chimera_router.extproc.rpc import Rpc
-from chimera_router.extproc.services import Choices, HealthCheck, Process
+from chimera_router.extproc.services import AccessLog, Choices, HealthCheck, Process
 
 SWEEP = 1.0  # seconds between looks at who has waited too long for a body
 BACKLOG = 1024  # connections that may wait to be accepted
@@ -137,6 +137,7 @@ class NativeServer:
         """Return who serves which path of one connection."""
         return {
             paths.PROCESS: partial(self._process, choices),
+            paths.LOG: lambda call, _: AccessLog(call, self.director),
             paths.CHECK: lambda call, _: HealthCheck(call, self._health, watch=False),
             paths.WATCH: lambda call, _: HealthCheck(call, self._health, watch=True),
         }

@@ -1,4 +1,4 @@
-"""What is served over the picker's own HTTP/2: the exchange with a gateway, and health."""
+"""What is served over the picker's own HTTP/2: the exchange with a gateway, its access log, and health."""
 
 import asyncio
 from collections import deque
@@ -11,6 +11,7 @@ from grpc_health.v1 import health_pb2
 from chimera_router.director import Director
 from chimera_router.errors import ProtocolViolation, RequestError
 from chimera_router.exchange import Exchange
+from chimera_router.extproc import access_log
 from chimera_router.extproc.call import Call
 from chimera_router.extproc.health import Health
 from chimera_router.extproc.rpc import Rpc, Status
@@ -178,6 +179,32 @@ class Choices:
         for process, asked in full:
             if not isinstance(asked, Choose):
                 process.choose_later()
+
+
+class AccessLog:
+    """One `AccessLogService.StreamAccessLogs`: a gateway keeps one open, and logs many requests in a message."""
+
+    __slots__ = ("_director", "_rpc")
+
+    def __init__(self, rpc: Rpc, director: Director) -> None:
+        self._rpc = rpc
+        self._director = director
+
+    def message(self, data: bytes) -> bool:
+        """Take what was logged."""
+        try:
+            access_log.take(data, self._director)
+        except ProtocolViolation:
+            self._rpc.finish(Status.INVALID_ARGUMENT)
+        return True
+
+    def end(self) -> None:
+        """The gateway has no more to log."""
+        self._rpc.send((access_log.ANSWER,))
+        self._rpc.finish()
+
+    def reset(self) -> None:
+        """Nothing is held."""
 
 
 class HealthCheck:

@@ -43,7 +43,6 @@ from chimera_router.protocol.events import (
     SendRequestHeaders,
     SendRequestTrailers,
     SendResponseHeaders,
-    SendResponseTrailers,
     SendWholeRequest,
 )
 from chimera_router.protocol.rules import Rules
@@ -76,7 +75,7 @@ class StreamMachine:
         self._trailers = False
         self._route: Route | None = None
         self._answer: AnswerPassage | None = None
-        self._unseen = False
+        self._left = False
 
     @property
     def done(self) -> bool:
@@ -94,9 +93,14 @@ class StreamMachine:
         return bool(self._body) or self._asked.request_mode is BodyMode.BUFFERED
 
     @property
-    def unseen(self) -> bool:
-        """Whether the answer's end is not to be seen here, or only as the end of the stream."""
-        return self._unseen
+    def left(self) -> bool:
+        """Whether the picker ended the exchange because no more of the answer was to be seen."""
+        return self._left
+
+    @property
+    def shown(self) -> bool:
+        """Whether the gateway shows the answer's body."""
+        return self._asked.response_mode is not BodyMode.NONE
 
     def feed(self, event: Event) -> list[Action]:
         """Return what to do about an event, in order.
@@ -241,28 +245,31 @@ class StreamMachine:
         return sent
 
     def _proceed(self, route: Route) -> None:
-        """Wait for the answer, as far as it is to be seen and the gateway shows it."""
-        unobserved = route.accounting is not Accounting.OBSERVE
-        self._unseen = unobserved or self._asked.response_mode is BodyMode.NONE
+        """Wait for the answer, as far as it is to be seen."""
         self._state = _State.ROUTED
         self._answer = AnswerPassage(streamed=self._asked.response_mode is BodyMode.FULL_DUPLEX)
-        if route.accounting is Accounting.SKIP and self._asked.response_mode is not BodyMode.NONE:
-            self._state = _State.DONE
+        if route.accounting is Accounting.SKIP:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Look no further, unless nothing is shown anyway: then the stream goes on, and its end may be the answer's."""
+        if self.shown:
+            self._left, self._state = True, _State.DONE
 
     def _response_headers(self, event: ResponseHeaders) -> list[Action]:
         self._expect(_State.ROUTED, event)
         answer, route = self._passage()
         started = answer.start(event)
         if started.status >= 500 and "json" not in event.headers.get(wire.CONTENT_TYPE, ""):
-            self._unseen, self._state = False, _State.DONE
+            self._state = _State.DONE
             return [started, mutations.engine_failure(started.status)]
         sent = SendResponseHeaders((*route.response_headers, *self._rules.response_marks(event.served)))
         self._state = _State.ANSWERED
         if event.end_of_stream:
-            self._unseen, self._state = False, _State.DONE
-            return [started, sent, AnswerEnded(0)]
-        if self._unseen and self._asked.response_mode is not BodyMode.NONE:
             self._state = _State.DONE
+            return [started, sent, AnswerEnded(0)]
+        if route.accounting is Accounting.HEADERS:
+            self._leave()
         return [started, sent]
 
     def _response_body(self, event: ResponseBody) -> list[Action]:
@@ -270,16 +277,13 @@ class StreamMachine:
             self._expect(_State.ROUTED, event)
             self._state = _State.ANSWERED
         if event.end_of_stream:
-            self._unseen, self._state = False, _State.DONE
+            self._state = _State.DONE
         return self._passage()[0].take(event)
 
     def _response_trailers(self, event: ResponseTrailers) -> list[Action]:
         if self._state is not _State.ANSWERED:
             self._expect(_State.ROUTED, event)
         self._state = _State.DONE
-        if self._asked.response_mode is BodyMode.NONE:
-            self._unseen = False
-            return [SendResponseTrailers(), AnswerEnded(0)]
         return self._passage()[0].end()
 
     def _passage(self) -> tuple[AnswerPassage, Route]:

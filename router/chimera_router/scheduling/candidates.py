@@ -32,14 +32,27 @@ def candidates(
         order: What gives the request its place in an engine's queue.
         oldest: Metrics scraped before this moment are treated as unknown.
     """
-    demands = {name: _demand(request, model, predictions, order) for name, model in snapshot.models.items()}
+    of = predictions.by_model
+    demands = {name: _demand(request, model, of[name], order) for name, model in snapshot.models.items()}
     usable = _usable(request, snapshot, oldest)
     best = _best(usable, demands, home=request.assignment.endpoint if request.assignment else None)
     return {
-        name: _candidate(request, model, predictions.by_model[name], demands[name], *best[name])
+        name: _candidate(request, model, of[name], demands[name], *best[name])
         for name, model in snapshot.models.items()
         if name in best
     }
+
+
+def others(
+    request: SchedulingRequest, chosen: Candidate, snapshot: PoolSnapshot, *, order: Order, oldest: float
+) -> list[EndpointState]:
+    """Return the model's other usable endpoints, that with the least latency first; arguments as for `candidates`."""
+    demand = _demand(request, chosen.model, chosen.prediction, order)
+    name, address = chosen.model.name, chosen.state.endpoint.address
+    states = [state for state in _usable(request, snapshot, oldest) if state.endpoint.model == name]
+    return sorted(
+        (state for state in states if state.endpoint.address != address), key=lambda state: estimate(state, demand)
+    )
 
 
 def cached_tokens(request: SchedulingRequest, state: EndpointState) -> int:
@@ -50,8 +63,8 @@ def cached_tokens(request: SchedulingRequest, state: EndpointState) -> int:
     return min(assignment.seen_tokens, request.prompt_tokens)
 
 
-def _demand(request: SchedulingRequest, model: Model, predictions: Predictions, order: Order) -> Demand:
-    prediction, coefficients = predictions.by_model[model.name], model.coefficients
+def _demand(request: SchedulingRequest, model: Model, prediction: ModelPrediction, order: Order) -> Demand:
+    coefficients = model.coefficients
     return Demand(
         coefficients=coefficients,
         prefill=coefficients.prefill_per_token * request.prompt_tokens,

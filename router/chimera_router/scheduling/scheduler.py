@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from chimera_router.scheduling.candidates import cached_tokens, candidates
+from chimera_router.scheduling.candidates import cached_tokens, candidates, others
 from chimera_router.scheduling.orders import Order, RemainingFirst
 from chimera_router.scheduling.policies import Candidate, Choice, Marginal, Policy
 from chimera_router.scheduling.types import (
     Decision,
     DropReason,
+    Endpoint,
     ModelVerdict,
     PoolSnapshot,
     Predictions,
@@ -34,12 +35,14 @@ class Scheduler:
         order: Which request an engine serves first.
         restage: What the policy must gain for a later stage to leave its workflow's model; None never asks it again.
         metrics_max_age: Seconds after which an engine's metrics are treated as unknown.
+        fallbacks: Other endpoints that a decision names at most, for gateways that fall back from one to the next.
     """
 
     policy: Policy = field(default_factory=Marginal)
     order: Order = field(default_factory=RemainingFirst)
     restage: float | None = None
     metrics_max_age: float = METRICS_MAX_AGE
+    fallbacks: int = 0
 
     def schedule(
         self, request: SchedulingRequest, predictions: Predictions, snapshot: PoolSnapshot, now: float
@@ -72,8 +75,15 @@ class Scheduler:
             source=predictions.source,
             application=predictions.application,
             cached_tokens=cached_tokens(request, chosen.state),
+            fallbacks=self._fallbacks(request, chosen, snapshot, oldest) if self.fallbacks else (),
             verdicts=tuple(_verdict(name, predictions, found, verdicts) for name in snapshot.models),
         )
+
+    def _fallbacks(
+        self, request: SchedulingRequest, chosen: Candidate, snapshot: PoolSnapshot, oldest: float
+    ) -> tuple[Endpoint, ...]:
+        ranked = others(request, chosen, snapshot, order=self.order, oldest=oldest)
+        return tuple(state.endpoint for state in ranked[: self.fallbacks])
 
     def _choose(self, request: SchedulingRequest, found: Mapping[str, Candidate]) -> tuple[Reason, Choice]:
         if request.pinned is not None:

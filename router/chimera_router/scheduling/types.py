@@ -245,6 +245,7 @@ class Decision:
         policy: Name of the policy in force.
         reason: The rule that applied.
         cached_tokens: Tokens of the prompt that the endpoint is taken to hold already.
+        fallbacks: Other endpoints of the model, for a gateway that cannot reach the first, best ones first.
         verdicts: Every model of the pool, in the pool's order.
     """
 
@@ -259,6 +260,7 @@ class Decision:
     verdicts: tuple[ModelVerdict, ...]
     application: KnownAs = KnownAs.UNKNOWN
     cached_tokens: int = 0
+    fallbacks: tuple[Endpoint, ...] = ()
 
 
 class DropReason(StrEnum):

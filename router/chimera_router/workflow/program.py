@@ -16,6 +16,22 @@ class Choice:
     corrected: float
 
 
+@value(kw_only=True)
+class Untold:
+    """An answer that passed unseen: what was predicted of it, until the client sends it back and its length is known.
+
+    Attributes:
+        stage: 0-based index of its request.
+        predicted_tokens: By the bundle itself; None where there is nothing to learn about it.
+        fingerprint: Opaque digest of the application and its tenant.
+    """
+
+    model: str
+    stage: int
+    predicted_tokens: float | None
+    fingerprint: str
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Program:
     """One workflow. Only the table changes it.
@@ -36,6 +52,7 @@ class Program:
         request_id: Of the latest request; empty where it had none.
         choice: What feedback will be held against; None until its first request was decided.
         judged: Whether it has had its feedback.
+        untold: The latest answer, where it passed unseen.
         touched: Seconds on a monotonic clock when a request last came or went.
     """
 
@@ -56,4 +73,5 @@ class Program:
     request_id: str = ""
     choice: Choice | None = None
     judged: bool = False
+    untold: Untold | None = None
     touched: float = 0.0

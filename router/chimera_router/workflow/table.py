@@ -9,10 +9,10 @@ from chimera_router.values import value
 from chimera_router.workflow.conversation import Conversation, response_key
 from chimera_router.workflow.evidence import EvidenceIndex, continued, retried
 from chimera_router.workflow.identity import Claim, FoundBy
-from chimera_router.workflow.program import Choice, Program
+from chimera_router.workflow.program import Choice, Program, Untold
 from chimera_router.workflow.store import ProgramStore, TableLimits
 
-__all__ = ["Arrival", "Choice", "Program", "ProgramTable", "TableLimits"]
+__all__ = ["Arrival", "Choice", "Program", "ProgramTable", "TableLimits", "Untold"]
 
 
 @value
@@ -141,6 +141,25 @@ class ProgramTable:
         program.last_tokens = output_tokens
         program.largest_tokens = max(program.largest_tokens, output_tokens)
         program.answered = True
+
+    def passed(self, program: Program, untold: Untold) -> None:
+        """Note that a stage was answered, but not what it was told."""
+        program.answered = True
+        program.untold = untold
+
+    def tell(self, arrival: Arrival) -> tuple[Untold, int] | None:
+        """Return the answer before a request, where it passed unseen and the request repeats it, and its tokens.
+
+        From now on its length is known to its workflow.
+        """
+        program, turns = arrival.program, arrival.conversation.turns
+        untold, program.untold = program.untold, None
+        if untold is None or not turns:
+            return None
+        tokens = turns[0].tokens
+        self.finish(program, output_tokens=tokens)
+        program.answered = False  # of the request that has just come
+        return untold, tokens
 
     def leave(self, program: Program, now: float) -> None:
         """Note that a request is over, answered or not; called once for every arrival."""

@@ -21,7 +21,7 @@ ORDER_ATTAINED: Order
 ORDER_ARRIVAL: Order
 
 class RouterConfig(_message.Message):
-    __slots__ = ("pool", "models", "virtual_models", "routing", "bundle", "limits", "discovery")
+    __slots__ = ("pool", "models", "virtual_models", "routing", "bundle", "limits", "discovery", "accounting")
     POOL_FIELD_NUMBER: _ClassVar[int]
     MODELS_FIELD_NUMBER: _ClassVar[int]
     VIRTUAL_MODELS_FIELD_NUMBER: _ClassVar[int]
@@ -29,6 +29,7 @@ class RouterConfig(_message.Message):
     BUNDLE_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     DISCOVERY_FIELD_NUMBER: _ClassVar[int]
+    ACCOUNTING_FIELD_NUMBER: _ClassVar[int]
     pool: str
     models: _containers.RepeatedCompositeFieldContainer[Model]
     virtual_models: _containers.RepeatedScalarFieldContainer[str]
@@ -36,7 +37,26 @@ class RouterConfig(_message.Message):
     bundle: Bundle
     limits: Limits
     discovery: Discovery
-    def __init__(self, pool: _Optional[str] = ..., models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., virtual_models: _Optional[_Iterable[str]] = ..., routing: _Optional[_Union[Routing, _Mapping]] = ..., bundle: _Optional[_Union[Bundle, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., discovery: _Optional[_Union[Discovery, _Mapping]] = ...) -> None: ...
+    accounting: Accounting
+    def __init__(self, pool: _Optional[str] = ..., models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., virtual_models: _Optional[_Iterable[str]] = ..., routing: _Optional[_Union[Routing, _Mapping]] = ..., bundle: _Optional[_Union[Bundle, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., discovery: _Optional[_Union[Discovery, _Mapping]] = ..., accounting: _Optional[_Union[Accounting, _Mapping]] = ...) -> None: ...
+
+class Accounting(_message.Message):
+    __slots__ = ("mode",)
+    class Mode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        MODE_UNSPECIFIED: _ClassVar[Accounting.Mode]
+        OBSERVE: _ClassVar[Accounting.Mode]
+        HEADERS: _ClassVar[Accounting.Mode]
+        SKIP: _ClassVar[Accounting.Mode]
+        AUTO: _ClassVar[Accounting.Mode]
+    MODE_UNSPECIFIED: Accounting.Mode
+    OBSERVE: Accounting.Mode
+    HEADERS: Accounting.Mode
+    SKIP: Accounting.Mode
+    AUTO: Accounting.Mode
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    mode: Accounting.Mode
+    def __init__(self, mode: _Optional[_Union[Accounting.Mode, str]] = ...) -> None: ...
 
 class Model(_message.Message):
     __slots__ = ("name", "aliases", "served_name", "descriptor", "coefficients", "priority", "engine", "metrics")
@@ -95,7 +115,7 @@ class Coefficients(_message.Message):
     def __init__(self, base_step_ms: _Optional[float] = ..., step_per_sequence_us: _Optional[float] = ..., prefill_us_per_token: _Optional[float] = ..., max_num_seqs: _Optional[int] = ..., kv_tokens: _Optional[int] = ...) -> None: ...
 
 class Routing(_message.Message):
-    __slots__ = ("slack", "round_robin", "least_loaded", "static", "marginal", "utility", "latency_objective", "confidence_objective", "random", "threshold", "fastest", "aging_rate", "order", "restage", "flow_control")
+    __slots__ = ("slack", "round_robin", "least_loaded", "static", "marginal", "utility", "latency_objective", "confidence_objective", "random", "threshold", "fastest", "aging_rate", "order", "restage", "flow_control", "fallback_endpoints")
     SLACK_FIELD_NUMBER: _ClassVar[int]
     ROUND_ROBIN_FIELD_NUMBER: _ClassVar[int]
     LEAST_LOADED_FIELD_NUMBER: _ClassVar[int]
@@ -111,6 +131,7 @@ class Routing(_message.Message):
     ORDER_FIELD_NUMBER: _ClassVar[int]
     RESTAGE_FIELD_NUMBER: _ClassVar[int]
     FLOW_CONTROL_FIELD_NUMBER: _ClassVar[int]
+    FALLBACK_ENDPOINTS_FIELD_NUMBER: _ClassVar[int]
     slack: Slack
     round_robin: RoundRobin
     least_loaded: LeastLoaded
@@ -126,7 +147,8 @@ class Routing(_message.Message):
     order: Order
     restage: Restage
     flow_control: FlowControl
-    def __init__(self, slack: _Optional[_Union[Slack, _Mapping]] = ..., round_robin: _Optional[_Union[RoundRobin, _Mapping]] = ..., least_loaded: _Optional[_Union[LeastLoaded, _Mapping]] = ..., static: _Optional[_Union[Static, _Mapping]] = ..., marginal: _Optional[_Union[Marginal, _Mapping]] = ..., utility: _Optional[_Union[Utility, _Mapping]] = ..., latency_objective: _Optional[_Union[LatencyObjective, _Mapping]] = ..., confidence_objective: _Optional[_Union[ConfidenceObjective, _Mapping]] = ..., random: _Optional[_Union[Random, _Mapping]] = ..., threshold: _Optional[_Union[Threshold, _Mapping]] = ..., fastest: _Optional[_Union[Fastest, _Mapping]] = ..., aging_rate: _Optional[float] = ..., order: _Optional[_Union[Order, str]] = ..., restage: _Optional[_Union[Restage, _Mapping]] = ..., flow_control: _Optional[_Union[FlowControl, _Mapping]] = ...) -> None: ...
+    fallback_endpoints: int
+    def __init__(self, slack: _Optional[_Union[Slack, _Mapping]] = ..., round_robin: _Optional[_Union[RoundRobin, _Mapping]] = ..., least_loaded: _Optional[_Union[LeastLoaded, _Mapping]] = ..., static: _Optional[_Union[Static, _Mapping]] = ..., marginal: _Optional[_Union[Marginal, _Mapping]] = ..., utility: _Optional[_Union[Utility, _Mapping]] = ..., latency_objective: _Optional[_Union[LatencyObjective, _Mapping]] = ..., confidence_objective: _Optional[_Union[ConfidenceObjective, _Mapping]] = ..., random: _Optional[_Union[Random, _Mapping]] = ..., threshold: _Optional[_Union[Threshold, _Mapping]] = ..., fastest: _Optional[_Union[Fastest, _Mapping]] = ..., aging_rate: _Optional[float] = ..., order: _Optional[_Union[Order, str]] = ..., restage: _Optional[_Union[Restage, _Mapping]] = ..., flow_control: _Optional[_Union[FlowControl, _Mapping]] = ..., fallback_endpoints: _Optional[int] = ...) -> None: ...
 
 class FlowControl(_message.Message):
     __slots__ = ("enabled", "max_requests", "max_bytes", "per_tenant_max_requests", "per_tenant_max_bytes", "ttl", "objectives")
