@@ -3,19 +3,23 @@
 import asyncio
 import signal
 import sys
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from typing import Any
 
 import structlog
 import uvloop
 
-from chimera_router import arguments, management, picker
+from chimera_router import arguments, edge, picker
 from chimera_router.arguments import Arguments
 from chimera_router.director import Director
+from chimera_router.edge import Edge
 from chimera_router.errors import ConfigError
 from chimera_router.extproc.health import Health
 from chimera_router.extproc.server import drain, server
 from chimera_router.feedback.server import FeedbackServer
-from chimera_router.picker import Picker
+from chimera_router.management import server as management
+from chimera_router.management.pages import Management
 from chimera_router.telemetry import logs
 
 USAGE_ERROR = 2
@@ -38,11 +42,15 @@ async def _serve(told: Arguments) -> None:
     stop, serving = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+    def unready() -> str:
+        return "stopping" if stop.is_set() else "" if serving.is_set() else "starting"
+
     async with AsyncExitStack() as stack:
         running = await stack.enter_async_context(picker.opened(told))
-        pages = management.Management(running.director, ready=lambda: serving.is_set() and not stop.is_set())
-        runner = await management.serve(pages, host=told.host, port=told.management_port)
-        stack.push_async_callback(runner.cleanup)
+        outside = await stack.enter_async_context(edge.opened(told, running.metrics))
+        pages = Management(running.director, unready=unready, gate=outside.gate)
+        management_port = await _serve_pages(stack, pages, told, outside)
         health = Health()
         serving_port = server(
             told.transport,
@@ -50,27 +58,34 @@ async def _serve(told: Arguments) -> None:
             health,
             host=told.host,
             port=told.grpc_port,
-            certificates=told.cert_path,
+            certificates=outside.certificates,
         )
         stack.push_async_callback(drain, serving_port, health, told.drain)
         if told.feedback_port is not None:
-            await _serve_feedback(stack, running.director, told)
+            await _serve_feedback(stack, running.director, told, outside)
         await running.start()
         await serving_port.start()
         health.say(serving=True)
         serving.set()
-        _log.info("serving", grpc_port=serving_port.port, management_port=told.management_port)
-        await _until(stop, running)
+        _log.info("serving", grpc_port=serving_port.port, management_port=management_port)
+        await _until(stop, *running.work(), *outside.work())
 
 
-async def _serve_feedback(stack: AsyncExitStack, director: Director, told: Arguments) -> None:
+async def _serve_pages(stack: AsyncExitStack, pages: Management, told: Arguments, outside: Edge) -> int:
+    certificates = outside.certificates if told.management_tls else None
+    server = await management.serve(pages, host=told.host, port=told.management_port, certificates=certificates)
+    stack.push_async_callback(server.stop)
+    return server.port
+
+
+async def _serve_feedback(stack: AsyncExitStack, director: Director, told: Arguments, outside: Edge) -> None:
     address = f"{told.host}:{told.feedback_port}"
-    server = FeedbackServer(director, address=address, certificates=told.cert_path)
+    server = FeedbackServer(director, address=address, gate=outside.gate, certificates=outside.certificates)
     await server.start()
     stack.push_async_callback(server.stop)
 
 
-async def _until(stop: asyncio.Event, running: Picker) -> None:
+async def _until(stop: asyncio.Event, *work: Coroutine[Any, Any, None]) -> None:
     """Keep the background work going until a stop is asked for."""
 
     async def stopper() -> None:
@@ -79,8 +94,8 @@ async def _until(stop: asyncio.Event, running: Picker) -> None:
 
     try:
         async with asyncio.TaskGroup() as group:
-            for work in (*running.work(), stopper()):
-                group.create_task(work)
+            for each in (*work, stopper()):
+                group.create_task(each)
     except* _Stopped:
         _log.info("stopping")
 

@@ -1,9 +1,11 @@
 """The command line of one picker process, parsed once."""
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from chimera_router.access.modes import Mode
 from chimera_router.prediction.compute import Device
 from chimera_router.transports import Transport
 
@@ -25,10 +27,17 @@ class Arguments:
         prediction_threads: Of a transformer on a processor.
         drain: Seconds that open streams get on SIGTERM.
         log_level: Least level of what is logged.
-        cert_path: Folder with tls.crt and tls.key; None serves plain text.
         transport: What carries ext_proc streams.
         cache_salt_key: File with the secret that keeps tenants apart in engines' prefix caches; None keeps none apart.
         conformance_headers: Whether GIE's conformance tests may say where their requests go.
+        cert_path: Folder with tls.crt and tls.key; None serves with a certificate made at the start.
+        cert_reload: Whether files of certificates are followed.
+        client_ca: Authorities of the certificates that gateways must show, as PEM; None asks for none.
+        insecure: Whether to serve plain text.
+        management_auth: How callers of the management pages are known; None leaves it to what is safe.
+        management_token_file: Tokens of those callers, one a line.
+        metrics_endpoint_auth: Whether the metrics page asks as well.
+        management_tls: Whether the pages are served over TLS.
     """
 
     config: Path
@@ -41,16 +50,26 @@ class Arguments:
     prediction_threads: int
     drain: float
     log_level: str
-    cert_path: Path | None
-    insecure: bool
     transport: Transport
     conformance_headers: bool
     cache_salt_key: Path | None
+    cert_path: Path | None
+    cert_reload: bool
+    client_ca: Path | None
+    insecure: bool
+    management_auth: Mode | None
+    management_token_file: Path | None
+    metrics_endpoint_auth: bool
+    management_tls: bool
 
 
-def parse() -> Arguments:
-    """Return the arguments of this process; exit 2 with a usage line where they break a rule."""
-    return Arguments(**vars(_parser().parse_args()))
+def parse(argv: Sequence[str] | None = None) -> Arguments:
+    """Return the arguments, of this process where none are given; exit 2 with a usage line where they break a rule."""
+    parser = _parser()
+    told = Arguments(**vars(parser.parse_args(argv)))
+    if told.insecure and (told.cert_path or told.client_ca or told.management_tls):
+        parser.error("--insecure goes with none of --cert-path, --client-ca, --management-tls")
+    return told
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--drain", type=float, default=DRAIN, help="seconds that open streams get on SIGTERM")
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     _add_transport(parser)
+    _add_tls(parser)
+    _add_management(parser)
     return parser
 
 
@@ -97,9 +118,36 @@ def _add_transport(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cache-salt-key", type=Path, metavar="FILE", help="secret that keeps tenants apart in engines' prefix caches"
     )
-    security = parser.add_mutually_exclusive_group(required=True)
-    security.add_argument("--cert-path", type=Path, help="folder with tls.crt and tls.key")
-    security.add_argument("--insecure", action="store_true", help="plain text")
+
+
+def _add_tls(parser: argparse.ArgumentParser) -> None:
+    switch = argparse.BooleanOptionalAction
+    parser.add_argument(
+        "--cert-path", type=Path, metavar="DIR", help="folder with tls.crt and tls.key; self-signed where not given"
+    )
+    parser.add_argument("--cert-reload", action=switch, default=True, help="follow the files of certificates")
+    parser.add_argument("--client-ca", type=Path, metavar="FILE", help="who signs what gateways must show (mTLS)")
+    parser.add_argument("--insecure", action="store_true", help="plain text")
+
+
+def _add_management(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--management-auth",
+        type=Mode,
+        choices=list(Mode),
+        help="how callers of the management pages are known; where not given: by the token file if there is one, "
+        "not at all on loopback, by Kubernetes in a pod",
+    )
+    parser.add_argument("--management-token-file", type=Path, metavar="FILE", help="their tokens, one a line")
+    parser.add_argument(
+        "--metrics-endpoint-auth",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="ask who reads the metrics as well",
+    )
+    # Plain by default, as in GIE's pickers: scrape configurations and probes expect it, and against a self-signed
+    # certificate they would have to give up verification anyway.
+    parser.add_argument("--management-tls", action="store_true", help="serve the pages with the same certificate")
 
 
 def _positive(text: str) -> int:

@@ -14,9 +14,14 @@ ChimeraError
 │   ├── Overloaded              the engines or the picker have too much to do
 │   ├── UnsupportedGateway      the gateway hands bodies over in a way that a choice cannot be made in
 │   ├── UnknownWorkflow         feedback for a workflow that is not in the table
-│   └── AlreadyJudged           feedback for a workflow that had its own
+│   ├── AlreadyJudged           feedback for a workflow that had its own
+│   ├── UnknownPage             not a management page
+│   ├── RequestTimeout          a management call took too long
+│   ├── Unauthenticated         a management call without a token that is known
+│   ├── Forbidden               its bearer may not have this
+│   └── AuthorityUnavailable    nobody can say who calls
 ├── ProtocolViolation       the gateway broke the order of messages
-├── ConfigError             a RouterConfig or an endpoints file breaks a rule
+├── ConfigError             a RouterConfig, a file it names, a certificate or the command line breaks a rule
 ├── BundleError             a bundle was refused
 └── StateError              a saved state was refused
 """
@@ -149,12 +154,49 @@ class AlreadyJudged(RequestError):  # noqa: N818 - the field's name for it
         super().__init__("This workflow has had its feedback; the first one counts")
 
 
+class UnknownPage(RequestError):  # noqa: N818 - the field's name for it
+    """The path is no page of the management interface."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This page is not served; see /metrics, /chimera/v1/status, /chimera/v1/explain, /chimera/v1/feedback"
+        )
+
+
+class RequestTimeout(RequestError):  # noqa: N818 - the field's name for it
+    """The call was not over in time."""
+
+    def __init__(self, *, seconds: float) -> None:
+        super().__init__(f"The request was not complete, or not answered, within {seconds:g} s")
+
+
+class Unauthenticated(RequestError):  # noqa: N818 - the field's name for it
+    """The call has no token that is known."""
+
+    def __init__(self) -> None:
+        super().__init__("This needs a token that is known here, once, as authorization: Bearer TOKEN")
+
+
+class Forbidden(RequestError):  # noqa: N818 - the field's name for it
+    """The bearer of the token is known and has no right to this."""
+
+    def __init__(self) -> None:
+        super().__init__("The bearer of this token has no right to this; it needs the verb on this path (RBAC)")
+
+
+class AuthorityUnavailable(RequestError):  # noqa: N818 - the field's name for it
+    """Who knows the bearers of tokens does not answer."""
+
+    def __init__(self) -> None:
+        super().__init__("Nobody can say now whose token this is; try again")
+
+
 class ProtocolViolation(ChimeraError):  # noqa: N818 - the field's name for it
     """The gateway sent ext_proc messages in an order the protocol does not allow."""
 
 
 class ConfigError(ChimeraError):
-    """A RouterConfig or an endpoints file breaks a rule; the text names the place and the rule."""
+    """What the picker was configured with breaks a rule; the text names the place and the rule."""
 
 
 class BundleError(ChimeraError):

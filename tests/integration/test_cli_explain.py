@@ -3,16 +3,21 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
+from access import FakeAuthority, gate, open_gate
 from aiohttp.test_utils import TestServer
+from authorities import Authority
 from click.testing import Result
 from directors import FakePredictor, director
+from handshakes import Serving
 from pools import prediction
 from typer.testing import CliRunner
 
 from chimera_cli.app import app
-from chimera_router.management import Management
+from chimera_router.management.pages import Management
+from chimera_router.management.server import serve
 from chimera_router.workflow.identity import tenant_digest
 
 pytestmark = pytest.mark.anyio
@@ -25,12 +30,37 @@ def predictor() -> FakePredictor:
 
 @pytest.fixture
 async def url(predictor: FakePredictor) -> AsyncIterator[str]:
-    async with TestServer(Management(director(predictor), ready=lambda: True).app()) as server:
+    async with TestServer(Management(director(predictor), unready=lambda: "", gate=open_gate()).app()) as server:
         yield str(server.make_url(""))
 
 
 async def run(*arguments: str, stdin: str = "") -> Result:
     return await asyncio.to_thread(CliRunner().invoke, app, ["explain", *arguments], input=stdin)
+
+
+@pytest.fixture
+async def guarded(predictor: FakePredictor, tmp_path: Path) -> AsyncIterator[tuple[str, ...]]:
+    """Serve pages over TLS to whoever has the token, and yield how to reach them."""
+    authority = Authority("ca")
+    (tmp_path / "ca.crt").write_bytes(authority.certificate)
+    pages = Management(director(predictor), unready=lambda: "", gate=gate(FakeAuthority(good="*")))
+    certificates = Serving(authority.sign()).certificates
+    server = await serve(pages, host="127.0.0.1", port=0, certificates=certificates)
+    yield "--url", f"https://localhost:{server.port}", "--ca-file", str(tmp_path / "ca.crt"), "a question"
+    await server.stop()
+
+
+async def test_token_and_authority_are_told(guarded: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picker that asks who calls is told a token, by option or environment; its certificate is verified."""
+    told = await run(*guarded, "--token", "good")
+    refused = await run(*guarded)
+    monkeypatch.setenv("CHIMERA_TOKEN", "good")
+    environment = await run(*guarded)
+    untrusted = await run(*guarded[:2], "a question")
+
+    assert (told.exit_code, environment.exit_code) == (0, 0)
+    assert (refused.exit_code, "bearer" in refused.output.lower()) == (2, True)
+    assert (untrusted.exit_code, "see --ca-file" in untrusted.output) == (1, True)
 
 
 async def test_table_names_every_model_and_its_verdict(url: str) -> None:

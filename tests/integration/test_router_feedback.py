@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 import pytest
+from access import open_gate
 from aiohttp.test_utils import TestClient, TestServer
 from directors import FakePredictor, director
 from pools import prediction
@@ -16,7 +17,7 @@ from chimera_proto.feedback.v1alpha1 import feedback_pb2_grpc as services
 from chimera_router.director import Director
 from chimera_router.errors import ConfigError
 from chimera_router.feedback.server import FeedbackServer
-from chimera_router.management import Management
+from chimera_router.management.pages import Management
 from chimera_router.parsing.limits import Limits
 from chimera_router.parsing.openai import Api, parse
 from chimera_router.protocol.events import Choose
@@ -47,13 +48,13 @@ async def made() -> Judged:
 
 @pytest.fixture
 async def http(made: Judged) -> AsyncIterator[TestClient]:
-    async with TestClient(TestServer(Management(made.director, ready=lambda: True).app())) as opened:
+    async with TestClient(TestServer(Management(made.director, unready=lambda: "", gate=open_gate()).app())) as opened:
         yield opened
 
 
 @pytest.fixture
 async def stub(made: Judged) -> AsyncIterator[services.FeedbackStub]:
-    server = FeedbackServer(made.director, address="127.0.0.1:0", certificates=None)
+    server = FeedbackServer(made.director, address="127.0.0.1:0", gate=open_gate(), certificates=None)
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         yield services.FeedbackStub(channel)
@@ -178,10 +179,10 @@ async def test_grpc_report_is_refused_by_its_code(
 
 async def test_taken_feedback_port_is_named(made: Judged) -> None:
     """A port that somebody else has is refused by name."""
-    server = FeedbackServer(made.director, address="127.0.0.1:0", certificates=None)
+    server = FeedbackServer(made.director, address="127.0.0.1:0", gate=open_gate(), certificates=None)
     await server.start()
 
     with pytest.raises(ConfigError, match=f"127.0.0.1:{server.port}: the port cannot be bound"):
-        FeedbackServer(made.director, address=f"127.0.0.1:{server.port}", certificates=None)
+        FeedbackServer(made.director, address=f"127.0.0.1:{server.port}", gate=open_gate(), certificates=None)
 
     await server.stop()

@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator
 
 import pytest
+from access import open_gate
 from aiohttp import ClientSession
 from aiohttp.test_utils import TestClient, TestServer
 from directors import director
@@ -11,10 +12,10 @@ from holdings import full, item
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from chimera_router import management
 from chimera_router.errors import ConfigError
 from chimera_router.flowcontrol.types import HoldLimits
-from chimera_router.management import Management
+from chimera_router.management import server as management
+from chimera_router.management.pages import Management
 from chimera_router.telemetry.metrics import ApplicationCollector
 
 pytestmark = pytest.mark.anyio
@@ -24,7 +25,7 @@ ASK = {"model": "auto", "messages": [{"role": "user", "content": "hi"}]}
 
 @pytest.fixture
 async def client() -> AsyncIterator[TestClient]:
-    pages = Management(director(), ready=lambda: True)
+    pages = Management(director(), unready=lambda: "", gate=open_gate())
     async with TestClient(TestServer(pages.app())) as opened:
         yield opened
 
@@ -80,7 +81,7 @@ async def test_queue_is_told() -> None:
     for priority, count in ((0, 2), (5, 1)):
         for _ in range(count):
             made.holding.queue.offer(item(priority=priority), full(), 100.0)
-    async with TestClient(TestServer(Management(made, ready=lambda: True).app())) as client:
+    async with TestClient(TestServer(Management(made, unready=lambda: "", gate=open_gate()).app())) as client:
         async with client.get("/chimera/v1/status") as response:
             status = await response.json()
         async with client.post("/chimera/v1/explain", json=ASK) as response:
@@ -108,23 +109,26 @@ def test_learned_applications_are_numbers_only() -> None:
     assert found == [3, 2]
 
 
-@pytest.mark.parametrize(("ready", "status"), [(True, 200), (False, 503)])
-async def test_readiness_follows_the_picker(ready: bool, status: int) -> None:  # noqa: FBT001 - a row of the table
-    """The readiness page says what the picker says."""
-    pages = Management(director(), ready=lambda: ready)
-    async with TestClient(TestServer(pages.app())) as client, client.get("/readyz") as response:
-        assert response.status == status
+@pytest.mark.parametrize(("unready", "answer"), [("", (200, "ok")), ("starting", (503, "starting"))])
+async def test_probes_follow_the_picker(unready: str, answer: tuple[int, str]) -> None:
+    """The readiness page says in a word why no requests can be served; the process lives either way."""
+    pages = Management(director(), unready=lambda: unready, gate=open_gate())
+    async with TestClient(TestServer(pages.app())) as client:
+        async with client.get("/readyz") as response:
+            assert (response.status, await response.text()) == answer
+        async with client.get("/livez") as response:
+            assert (response.status, await response.text()) == (200, "ok")
 
 
 async def test_taken_port_is_named() -> None:
     """A management port that somebody else has is refused by name."""
-    pages = Management(director(), ready=lambda: True)
-    runner = await management.serve(pages, host="127.0.0.1", port=0)
-    port = runner.addresses[0][1]
+    pages = Management(director(), unready=lambda: "", gate=open_gate())
+    server = await management.serve(pages, host="127.0.0.1", port=0)
+    port = server.port
 
     with pytest.raises(ConfigError, match=f"127.0.0.1:{port}"):
         await management.serve(pages, host="127.0.0.1", port=port)
 
     async with ClientSession() as http, http.get(f"http://127.0.0.1:{port}/readyz") as response:
         assert response.status == 200
-    await runner.cleanup()
+    await server.stop()

@@ -1,68 +1,163 @@
-"""The picker with a certificate."""
+"""One object of certificates under both transports: gRPC's own and the picker's on asyncio."""
 
-import subprocess
-from pathlib import Path
+import asyncio
+import ssl
+import warnings
+from contextlib import suppress
 
-import grpc
 import pytest
-from directors import director
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+import uvloop
+from authorities import Authority
+from blockbuster import blockbuster_ctx
+from handshakes import Serving, client_context, greeted, greeting, served
 
-from chimera_router.errors import ConfigError
-from chimera_router.extproc.health import Health
-from chimera_router.extproc.server import Server, server
+from chimera_router.tls.certificates import Certificates
 from chimera_router.transports import Transport
 
-TRANSPORTS = pytest.mark.parametrize("transport", list(Transport))
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_loop")]
 
-pytestmark = [TRANSPORTS, pytest.mark.anyio, pytest.mark.usefixtures("one_loop")]
+SERVERS, OTHERS = Authority("servers"), Authority("others")
+GATEWAYS, GUESTS = Authority("gateways"), Authority("guests")
+
+
+@pytest.fixture(params=list(Transport))
+def transport(request: pytest.FixtureRequest) -> Transport:
+    return Transport(request.param)
 
 
 @pytest.fixture
-def certificates(tmp_path: Path) -> Path:
-    files = ["-keyout", str(tmp_path / "tls.key"), "-out", str(tmp_path / "tls.crt")]
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "1"]
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    subprocess.run(["openssl", "req", "-x509", *key, *files, *subject], check=True, capture_output=True)
-    return tmp_path
+def serving() -> Serving:
+    return Serving(SERVERS.sign())
 
 
-def picker(transport: Transport, certificates: Path) -> Server:
-    health = Health()
-    health.say(serving=True)
-    return server(transport, director(), health, host="127.0.0.1", port=0, certificates=certificates)
+async def test_certificate_is_served(transport: Transport, serving: Serving) -> None:
+    """A client that trusts the authority is served, one that does not is not."""
+    async with served(transport, serving.certificates) as door:
+        assert await door.knock(trust=SERVERS.certificate)
+        assert not await door.knock(trust=OTHERS.certificate)
 
 
-async def serving(channel: grpc.aio.Channel) -> bool:
-    answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
-    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+async def test_new_handshakes_get_the_new_certificate(transport: Transport, serving: Serving) -> None:
+    """After a swap new connections see the new one, without a restart; the old authority no longer fits."""
+    async with served(transport, serving.certificates) as door:
+        assert await door.knock(trust=SERVERS.certificate)
+        serving.swap(OTHERS.sign())
+
+        assert await door.knock(trust=OTHERS.certificate)
+        assert not await door.knock(trust=SERVERS.certificate)
 
 
-async def test_certificate_is_served(transport: Transport, certificates: Path) -> None:
-    """A client that trusts the certificate is answered over TLS."""
-    running = picker(transport, certificates)
-    await running.start()
-    trust = grpc.ssl_channel_credentials((certificates / "tls.crt").read_bytes())
-
-    async with grpc.aio.secure_channel(f"localhost:{running.port}", trust) as channel:
-        assert await serving(channel)
-
-    await running.stop(grace=0)
+async def test_clients_without_the_certificate_asked_for_are_refused(transport: Transport) -> None:
+    """With client authorities only clients that one of them signed for are served."""
+    serving = Serving(SERVERS.sign(), GATEWAYS.certificate)
+    async with served(transport, serving.certificates) as door:
+        assert await door.knock(trust=SERVERS.certificate, client=GATEWAYS.sign("gateway"))
+        assert not await door.knock(trust=SERVERS.certificate, client=GUESTS.sign("gateway"))
+        assert not await door.knock(trust=SERVERS.certificate)
 
 
-async def test_plain_text_is_refused_where_there_is_a_certificate(transport: Transport, certificates: Path) -> None:
+async def test_client_authority_that_was_removed_is_refused(transport: Transport) -> None:
+    """A client of an authority that is no longer listed gets no new connection; those of the others do."""
+    serving, gateway, guest = Serving(SERVERS.sign()), GATEWAYS.sign("gateway"), GUESTS.sign("guest")
+    serving.swap(SERVERS.sign(), GATEWAYS.certificate + GUESTS.certificate)
+    async with served(transport, serving.certificates) as door:
+        assert await door.knock(trust=SERVERS.certificate, client=guest)
+        serving.swap(SERVERS.sign(), GATEWAYS.certificate)
+
+        assert not await door.knock(trust=SERVERS.certificate, client=guest)
+        assert await door.knock(trust=SERVERS.certificate, client=gateway)
+
+
+async def test_certificate_may_be_served_to_any_client(transport: Transport) -> None:
+    """For applications, which show tokens instead, the same certificate asks for none."""
+    serving = Serving(SERVERS.sign(), GATEWAYS.certificate)
+    async with served(transport, serving.certificates.of_any_client()) as door:
+        assert await door.knock(trust=SERVERS.certificate)
+        serving.swap(OTHERS.sign(), GATEWAYS.certificate)
+        assert await door.knock(trust=OTHERS.certificate)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_http2_is_agreed_on(transport: Transport, serving: Serving, version: ssl.TLSVersion) -> None:
+    """From TLS 1.2 on, client and server agree on HTTP/2 and on a cipher that it allows."""
+    context = client_context(SERVERS.certificate)
+    context.minimum_version = context.maximum_version = version
+    async with served(transport, serving.certificates) as door:
+        _, session = await greeted(door.port, context)
+
+    assert session.selected_alpn_protocol() == "h2"
+    assert any(cipher in str(session.cipher()) for cipher in ("GCM", "CHACHA20"))
+
+
+async def test_old_tls_is_refused(transport: Transport, serving: Serving) -> None:
+    """A client that speaks nothing newer than TLS 1.1 is not served."""
+    context = client_context(SERVERS.certificate)
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    context.set_ciphers("ALL:@SECLEVEL=0")
+
+    async with served(transport, serving.certificates) as door:
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            await greeted(door.port, context)
+
+
+async def test_session_of_a_removed_authority_is_not_resumed() -> None:
+    """A ticket from before the swap does not let a client in that its certificate no longer would."""
+    guest = client_context(SERVERS.certificate, GUESTS.sign("guest"))
+    guest.maximum_version = ssl.TLSVersion.TLSv1_2
+    serving = Serving(SERVERS.sign(), GUESTS.certificate)
+    pair = serving.material
+    context = serving.certificates.context("h2")
+
+    first = _handshake(context, guest, None)
+    assert _handshake(context, guest, first.session).session_reused
+    serving.swap(SERVERS.sign(), GATEWAYS.certificate)
+    assert serving.material != pair
+    with pytest.raises(ssl.SSLError):
+        _handshake(context, guest, first.session)
+
+
+def _handshake(server: ssl.SSLContext, client: ssl.SSLContext, session: ssl.SSLSession | None) -> ssl.SSLObject:
+    """Shake hands in memory and return the client's side."""
+    ours, theirs = (ssl.MemoryBIO(), ssl.MemoryBIO()), (ssl.MemoryBIO(), ssl.MemoryBIO())
+    accepting = server.wrap_bio(ours[0], ours[1], server_side=True)
+    asking = client.wrap_bio(theirs[0], theirs[1], server_hostname="localhost", session=session)
+    for _ in range(4):
+        for side in (asking, accepting):
+            with suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+            ours[0].write(theirs[1].read())
+            theirs[0].write(ours[1].read())
+    return asking
+
+
+async def test_plain_text_is_refused_where_there_is_a_certificate(transport: Transport, serving: Serving) -> None:
     """A client without TLS gets nothing from a picker with a certificate."""
-    running = picker(transport, certificates)
-    await running.start()
+    async with served(transport, serving.certificates) as door:
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
 
-    async with grpc.aio.insecure_channel(f"localhost:{running.port}") as channel:
-        with pytest.raises(grpc.aio.AioRpcError):
-            await serving(channel)
-
-    await running.stop(grace=0)
+        assert not await reader.read(5)
+        writer.close()
 
 
-async def test_missing_certificate_is_named(transport: Transport, tmp_path: Path) -> None:
-    """A folder without the two files is refused by name."""
-    with pytest.raises(ConfigError, match=r"tls\.key and tls\.crt"):
-        picker(transport, tmp_path)
+async def test_swap_blocks_no_event_loop(serving: Serving) -> None:
+    """What a connection does with a new certificate waits for nothing."""
+    with blockbuster_ctx("chimera_router"):
+        async with greeting(serving.certificates) as port:
+            serving.swap(OTHERS.sign())
+            assert (await greeted(port, client_context(OTHERS.certificate)))[0] == b"hello"
+
+
+def test_uvloop_takes_the_certificate_of_the_day() -> None:
+    """The same on the other event loop: each new connection gets what is current."""
+    serving = Serving(SERVERS.sign())
+
+    async def swapped(certificates: Certificates) -> list[bytes]:
+        async with greeting(certificates) as port:
+            first, _ = await greeted(port, client_context(SERVERS.certificate))
+            serving.swap(OTHERS.sign())
+            second, _ = await greeted(port, client_context(OTHERS.certificate))
+            return [first, second]
+
+    assert uvloop.run(swapped(serving.certificates)) == [b"hello", b"hello"]

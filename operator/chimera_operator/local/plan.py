@@ -172,6 +172,8 @@ def _picker(site: Site) -> Command:
     ports = site.ports
     argv = (
         *(site.python, "-m", "chimera_router", "--config", str(site.folder / ROUTER_CONFIG), "--host", LOOPBACK),
+        # Nobody stands between two processes on loopback, and Envoy would accept any certificate there: TLS would only
+        # cost the time of both. For the same reason whoever is on this machine may see the management pages.
         *("--grpc-port", str(ports.picker), "--management-port", str(ports.management), "--insecure"),
         *("--feedback-port", str(ports.feedback)),
         *(("--state-path", str(site.state)) if site.state else ()),

@@ -1,13 +1,12 @@
 """The conservative transport: grpc.aio, with the options that its core needs for this traffic."""
 
-from pathlib import Path
-
 import grpc
 
 from chimera_router.director import Director
 from chimera_router.extproc.grpc_services import handlers
 from chimera_router.extproc.health import Health
 from chimera_router.listening import bind
+from chimera_router.tls.certificates import Certificates
 
 _OPTIONS = [
     ("grpc.max_receive_message_length", 4 * 1024 * 1024),  # bytes; gateways send bodies in pieces under 64 KiB
@@ -27,10 +26,10 @@ class GrpcServer:
         port: The port bound; what port 0 became.
 
     Raises:
-        ConfigError: The port is taken, or a certificate cannot be read.
+        ConfigError: The port is taken.
     """
 
-    def __init__(self, director: Director, health: Health, *, address: str, certificates: Path | None) -> None:
+    def __init__(self, director: Director, health: Health, *, address: str, certificates: Certificates | None) -> None:
         self._server = grpc.aio.server(options=_OPTIONS)
         self._server.add_generic_rpc_handlers(handlers(director, health))
         self.port = bind(self._server, address=address, certificates=certificates)

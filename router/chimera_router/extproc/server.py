@@ -1,14 +1,13 @@
 """The port that gateways call, over either transport."""
 
 import asyncio
-from pathlib import Path
 from typing import Protocol
 
-from chimera_router import listening
 from chimera_router.director import Director
 from chimera_router.extproc.grpc_server import GrpcServer
 from chimera_router.extproc.health import Health
 from chimera_router.extproc.native import NativeServer
+from chimera_router.tls.certificates import Certificates
 from chimera_router.transports import Transport
 
 
@@ -29,7 +28,13 @@ class Server(Protocol):
 
 
 def server(  # noqa: PLR0913 - all of a port's wiring, by name
-    transport: Transport, director: Director, health: Health, *, host: str, port: int, certificates: Path | None
+    transport: Transport,
+    director: Director,
+    health: Health,
+    *,
+    host: str,
+    port: int,
+    certificates: Certificates | None,
 ) -> Server:
     """Return a server that is not started yet.
 
@@ -39,14 +44,14 @@ def server(  # noqa: PLR0913 - all of a port's wiring, by name
         health: What is said to probes.
         host: Address to bind.
         port: To bind; 0 takes a free one.
-        certificates: Folder with tls.crt and tls.key; None serves plain text.
+        certificates: What to serve over TLS with; None serves plain text.
 
     Raises:
-        ConfigError: The port is taken, or a certificate cannot be read.
+        ConfigError: The port is taken.
     """
     if transport is Transport.GRPC:
         return GrpcServer(director, health, address=f"{host}:{port}", certificates=certificates)
-    context = listening.context(certificates) if certificates else None
+    context = certificates.context("h2") if certificates else None
     return NativeServer(director, health, host=host, port=port, context=context)
 
 

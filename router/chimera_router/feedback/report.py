@@ -1,11 +1,13 @@
 """A report to a judgement, whichever way it came."""
 
 from google.protobuf import json_format
+from google.protobuf.message import DecodeError
 
 from chimera_proto.feedback.v1alpha1 import feedback_pb2 as proto
 from chimera_router.director import Director
 from chimera_router.errors import BodyTooLarge, InvalidRequest
 
+PATH = "/chimera/v1/feedback"  # over HTTP; who may post there may report over gRPC too
 LARGEST = 4096  # bytes; an id and a tenant of 128 characters each take 1 KiB at most, 3 KiB escaped in JSON
 
 
@@ -23,6 +25,18 @@ def parse(body: bytes) -> proto.ReportRequest:
     except (json_format.ParseError, ValueError, RecursionError) as error:
         rule = "The body must be a JSON object of workflow_id or request_id, tenant and success, and nothing else"
         raise InvalidRequest(rule) from error
+
+
+def decode(message: bytes) -> proto.ReportRequest:
+    """Return the report in a protobuf message.
+
+    Raises:
+        InvalidRequest: It is no ReportRequest.
+    """
+    try:
+        return proto.ReportRequest.FromString(message)
+    except DecodeError as error:
+        raise InvalidRequest("The message must be a ReportRequest") from error
 
 
 def report(director: Director, message: proto.ReportRequest) -> proto.ReportResponse:

@@ -5,14 +5,19 @@ import msgspec
 from chimera_router import wire
 from chimera_router.errors import (
     AlreadyJudged,
+    AuthorityUnavailable,
     BodyTooLarge,
+    Forbidden,
     HeadersTooLarge,
     InvalidRequest,
     NoEndpoints,
     Overloaded,
     RequestError,
+    RequestTimeout,
     TooSlow,
+    Unauthenticated,
     UnknownModel,
+    UnknownPage,
     UnknownPath,
     UnknownResponse,
     UnknownWorkflow,
@@ -36,6 +41,11 @@ _STATUS: dict[type[RequestError], tuple[int, str, str]] = {
     UnknownResponse: (400, "invalid_request_error", "previous_response_not_found"),  # the status of OpenAI's own API
     UnknownWorkflow: (404, "invalid_request_error", "workflow_not_found"),
     AlreadyJudged: (409, "invalid_request_error", "already_judged"),
+    UnknownPage: (404, "invalid_request_error", "unknown_url"),
+    RequestTimeout: (408, "invalid_request_error", "request_timeout"),
+    Unauthenticated: (401, "authentication_error", "unauthenticated"),
+    Forbidden: (403, "permission_error", "forbidden"),
+    AuthorityUnavailable: (503, "server_error", "authentication_unavailable"),
     Overloaded: (429, "rate_limit_error", "rate_limit_exceeded"),
     UnsupportedGateway: (500, "server_error", "unsupported_gateway"),
     NoEndpoints: (503, "server_error", "no_endpoints"),
@@ -65,6 +75,11 @@ def engine_failure(status: int) -> SendImmediate:
         code="engine_unreachable",
         headers=((wire.DROPPED_REASON, "engine_unreachable"),),
     )
+
+
+def broken() -> SendImmediate:
+    """Return the answer where this process itself failed; what failed stays in its log."""
+    return _failure(500, "The picker failed to answer", kind="server_error", code="internal_error")
 
 
 def chunks(body: bytes) -> list[bytes]:
@@ -121,6 +136,8 @@ def _extra(error: RequestError) -> Headers:
         return ((wire.RETRY_AFTER, str(error.retry_after)),)
     if isinstance(error, WrongMethod):
         return (("allow", error.allowed),)
+    if isinstance(error, Unauthenticated):
+        return (("www-authenticate", "Bearer"),)
     return ()
 
 

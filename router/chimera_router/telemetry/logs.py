@@ -1,4 +1,8 @@
-"""Log one JSON object a line; events are constants, values are fields."""
+"""Log one JSON object a line; events are constants, values are fields.
+
+Libraries log sentences and tracebacks that repeat what they were given, tokens and prompts among it. Of theirs only the
+place and the kind of exception are kept.
+"""
 
 import logging
 import sys
@@ -18,3 +22,16 @@ def configure(level: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    logging.basicConfig(handlers=[_Libraries()], level=logging.WARNING, force=True)
+
+
+class _Libraries(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        kind = record.exc_info[0] if record.exc_info else None
+        structlog.get_logger().log(
+            min(record.levelno, logging.CRITICAL) // 10 * 10,  # libraries may have levels in between
+            "a library reports",
+            library=record.name,
+            place=f"{record.module}:{record.lineno}",
+            kind=kind and kind.__name__,
+        )

@@ -1,0 +1,1 @@
+"""Who may call the management pages and report feedback."""

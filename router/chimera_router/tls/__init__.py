@@ -1,0 +1,1 @@
+"""Certificates: made or read, checked, and swapped under running servers."""
