@@ -18,8 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from chimera_bench import scheduling_cost
+from chimera_router.arrivals import ActivePool
 from chimera_router.datalayer.datastore import Datastore
-from chimera_router.director import ActivePool, Director
+from chimera_router.director import Director
 from chimera_router.extproc import codec
 from chimera_router.parsing.limits import Limits
 from chimera_router.parsing.openai import Api, parse

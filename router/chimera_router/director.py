@@ -14,6 +14,7 @@ from uuid import uuid4
 from chimera_router import forwarding, translation
 from chimera_router.accounting.sampling import Sampling
 from chimera_router.accounting.unseen import Unseen
+from chimera_router.arrivals import ActivePool, Arrivals, Arrived
 from chimera_router.datalayer.datastore import Datastore
 from chimera_router.errors import NoEndpoints, RequestError
 from chimera_router.exchange import Exchange
@@ -22,7 +23,7 @@ from chimera_router.forwarding import Forwarding
 from chimera_router.holding import Holding
 from chimera_router.parsing.openai import ParsedRequest
 from chimera_router.prediction.correction import corrected
-from chimera_router.prediction.port import Judgement, Observation, Predictor, Query
+from chimera_router.prediction.port import Judgement
 from chimera_router.protocol.events import Accounting, Choose, ChooseAny
 from chimera_router.protocol.intake import Intake
 from chimera_router.protocol.rules import Rules
@@ -41,39 +42,12 @@ from chimera_router.scheduling.types import (
     Rejection,
     SchedulingRequest,
 )
-from chimera_router.settings import PoolSettings
 from chimera_router.tally import Tally
 from chimera_router.telemetry.metrics import Metrics
-from chimera_router.values import value
 from chimera_router.workflow import identity
-from chimera_router.workflow.table import Arrival, ProgramTable
+from chimera_router.workflow.table import ProgramTable
 
 Step = TypeVar("Step")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ActivePool:
-    """The configuration in force and the predictor that fits it: replaced as one."""
-
-    settings: PoolSettings
-    predictor: Predictor
-
-
-@value(kw_only=True)
-class _Arrived:
-    """A request in its workflow, of which nothing is predicted yet.
-
-    Attributes:
-        pool: In force when it came.
-        seconds: What it took to find its workflow.
-    """
-
-    pool: ActivePool
-    asked: Choose
-    arrival: Arrival
-    query: Query
-    request: SchedulingRequest
-    seconds: float
 
 
 @dataclass(slots=True, kw_only=True)
@@ -109,10 +83,12 @@ class Director:
     meters: Meters = field(default_factory=Meters)
     steering: Steering = field(default_factory=Steering)
     holding: Holding = field(init=False)
+    arrivals: Arrivals = field(init=False)
     _turns: Iterator[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
         self.holding = Holding(room=self._room, clock=self.clock, registry=self.metrics.registry)
+        self.arrivals = Arrivals(self.table, self.datastore, self.metrics, clock=self.clock, wall=self.wall)
         self.datastore.changed = self.holding.wake
         self.datastore.counted = self._counted
 
@@ -141,8 +117,8 @@ class Director:
         The requests are decided on in their order; each sees the ones before it.
         """
         pool = self.pool
-        arrived = [self._attempt(partial(self._arrived, pool, each)) for each in asked]
-        started, queries = self.clock(), [each.query for each in arrived if isinstance(each, _Arrived)]
+        arrived = [self._attempt(partial(self.arrivals.take, pool, each)) for each in asked]
+        started, queries = self.clock(), [each.query for each in arrived if isinstance(each, Arrived)]
         predictions = iter(pool.predictor.predict_all(queries))
         seconds = (self.clock() - started) / max(1, len(queries))
         return [
@@ -161,13 +137,13 @@ class Director:
             InvalidRequest: It goes on from a response of another model than it names.
             Overloaded: Flow control refuses it.
         """
-        arrived = self._arrived(self.pool, asked)
+        arrived = self.arrivals.take(self.pool, asked)
         try:
             started = self.clock()
             predictions = await arrived.pool.predictor.predict(arrived.query)
             return await self._admit(arrived, predictions, self.clock() - started)
         except BaseException:  # it takes no part in its workflow unless it begins
-            self._leave(arrived)
+            self.arrivals.leave(arrived)
             raise
 
     async def explain(self, request: ParsedRequest, headers: Mapping[str, str], pinned: str | None) -> Decision:
@@ -219,59 +195,15 @@ class Director:
         """Return the number of workflows in the table."""
         return len(self.table)
 
-    def _arrived(self, pool: ActivePool, asked: Choose) -> _Arrived:
-        """Find the request's workflow; `_leave` must follow unless an exchange begins."""
-        started = self.clock()
-        arrival = self.table.arrive(
-            translation.conversation(asked),
-            claim=identity.claim(asked.headers),
-            retry=identity.retries(asked.headers),
-            now=started,
-        )
-        self._learn_late(arrival)
-        try:
-            return _Arrived(
-                pool=pool,
-                asked=asked,
-                arrival=arrival,
-                query=translation.query(asked.request, asked.headers, arrival.program),
-                request=translation.scheduling_request(asked, arrival, at=self.wall(), addresses=self._addresses),
-                seconds=self.clock() - started,
-            )
-        except RequestError:
-            self.table.leave(arrival.program, self.clock())
-            raise
-
-    def _learn_late(self, arrival: Arrival) -> None:
-        """Learn the length of an answer that passed unseen from the request that sends it back."""
-        told = self.table.tell(arrival)
-        if told is None:
-            return
-        untold, tokens = told
-        observation = Observation(
-            model=untold.model,
-            stage=untold.stage,
-            output_tokens=tokens,
-            predicted_tokens=untold.predicted_tokens,
-            fingerprint=untold.fingerprint,
-            tenant=identity.tenant_digest(arrival.conversation.tenant),
-            at=self.wall(),
-        )
-        self.pool.predictor.observe(observation)
-        self.metrics.output_tokens.labels(untold.model).observe(tokens)
-
     def _counted(self, address: str, metrics: EngineMetrics) -> None:
         there = metrics.running + metrics.waiting
         self.unseen.counted(address, there=there, own=metrics.own, at=metrics.scraped_at)
 
-    def _leave(self, arrived: _Arrived) -> None:
-        self.table.leave(arrived.arrival.program, self.clock())
-
-    def _choose(self, arrived: _Arrived, predictions: Predictions, seconds: float) -> Exchange:
+    def _choose(self, arrived: Arrived, predictions: Predictions, seconds: float) -> Exchange:
         try:
             return self._begin(arrived, predictions, self._snapshot(arrived.pool), seconds=seconds)
         except RequestError:
-            self._leave(arrived)
+            self.arrivals.leave(arrived)
             raise
 
     @staticmethod
@@ -294,7 +226,7 @@ class Director:
     def _snapshot(self, pool: ActivePool) -> PoolSnapshot:
         return self.datastore.snapshot(self.fits.fitted(pool.settings.models))
 
-    async def _admit(self, arrived: _Arrived, predictions: Predictions, seconds: float) -> Exchange:
+    async def _admit(self, arrived: Arrived, predictions: Predictions, seconds: float) -> Exchange:
         pool, snapshot = arrived.pool, self._snapshot(arrived.pool)
         limits, scheduler = pool.settings.flow_control, pool.settings.scheduler
         if limits is None:
@@ -309,7 +241,7 @@ class Director:
 
     def _begin(
         self,
-        arrived: _Arrived,
+        arrived: Arrived,
         predictions: Predictions,
         snapshot: PoolSnapshot,
         *,
@@ -334,7 +266,7 @@ class Director:
         self._count(arrived, decision, arrived.seconds + seconds + (self.clock() - resumed))
         return exchange
 
-    def _exchange(self, arrived: _Arrived, decision: Decision) -> Exchange:
+    def _exchange(self, arrived: Arrived, decision: Decision) -> Exchange:
         asked, program, model = arrived.asked, arrived.arrival.program, arrived.pool.settings.models[decision.model]
         prompt_tokens = asked.request.prompt_tokens
         request_id = identity.request_id(asked.headers) or self.new_request_id()
@@ -369,9 +301,6 @@ class Director:
             began=self.clock(),
         )
 
-    def _addresses(self) -> Iterator[str]:
-        return (endpoint.address for endpoint in self.datastore.endpoints)
-
     def _accounting(self) -> Accounting:
         configured = self.pool.settings.accounting
         return self.sampling.next() if configured is None else configured
@@ -387,7 +316,7 @@ class Director:
             sequences=request.choices,
         )
 
-    def _count(self, arrived: _Arrived, decision: Decision, seconds: float) -> None:
+    def _count(self, arrived: Arrived, decision: Decision, seconds: float) -> None:
         arrival, metrics, confidence = arrived.arrival, self.metrics, decision.prediction.confidence
         metrics.decision_seconds.observe(seconds)
         metrics.decisions.labels(decision.model, decision.reason).inc()

@@ -14,11 +14,12 @@ from aiohttp import ClientSession
 
 from chimera_router import cache_salt, keeping, settings
 from chimera_router.arguments import Arguments
+from chimera_router.arrivals import ActivePool
 from chimera_router.datalayer import discovery
 from chimera_router.datalayer.datastore import Datastore
 from chimera_router.datalayer.engine_client import open_session
 from chimera_router.datalayer.scraper import Scraper
-from chimera_router.director import ActivePool, Director
+from chimera_router.director import Director
 from chimera_router.engines.profiles import EngineProfile
 from chimera_router.errors import BundleError, ConfigError
 from chimera_router.prediction.compute import Compute

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from pools import FAST, SLOW, model, prediction
 
+from chimera_router.arrivals import ActivePool
 from chimera_router.datalayer.datastore import Datastore
-from chimera_router.director import ActivePool, Director
+from chimera_router.director import Director
 from chimera_router.flowcontrol.types import HoldLimits
 from chimera_router.parsing.limits import Limits
 from chimera_router.prediction.port import Judgement, Observation, Query

@@ -10,8 +10,9 @@ from typing import Any
 from chimera_bench.engine.driver import VirtualTime
 from chimera_bench.engine.model import Engine
 from chimera_bench.engine.types import Event, EventKind, Request
+from chimera_router.arrivals import ActivePool
 from chimera_router.datalayer.datastore import Datastore
-from chimera_router.director import ActivePool, Director
+from chimera_router.director import Director
 from chimera_router.exchange import Exchange
 from chimera_router.parsing.limits import Limits
 from chimera_router.parsing.openai import Api, parse
