@@ -16,7 +16,7 @@ from chimera_router.accounting.sampling import Sampling
 from chimera_router.accounting.unseen import Unseen
 from chimera_router.arrivals import ActivePool, Arrivals, Arrived
 from chimera_router.datalayer.datastore import Datastore
-from chimera_router.errors import NoEndpoints, RequestError
+from chimera_router.errors import NoEndpoints
 from chimera_router.exchange import Exchange
 from chimera_router.flowcontrol.room import Room
 from chimera_router.forwarding import Forwarding
@@ -111,10 +111,11 @@ class Director:
         """Whether a choice waits for nobody: then `choose_all` may be called."""
         return self.pool.predictor.prompt and self.pool.settings.flow_control is None
 
-    def choose_all(self, asked: Sequence[Choose]) -> list[Exchange | RequestError]:
+    def choose_all(self, asked: Sequence[Choose]) -> list[Exchange | Exception]:
         """Return, at once, what each request begins, or why it is refused: as `choose`, but predicted together.
 
-        The requests are decided on in their order; each sees the ones before it.
+        The requests are decided on in their order; each sees the ones before it. What is no RequestError is a fault of
+        ours, which concerns that request alone.
         """
         pool = self.pool
         arrived = [self._attempt(partial(self.arrivals.take, pool, each)) for each in asked]
@@ -123,7 +124,7 @@ class Director:
         seconds = (self.clock() - started) / max(1, len(queries))
         return [
             each
-            if isinstance(each, RequestError)
+            if isinstance(each, Exception)
             else self._attempt(partial(self._choose, each, next(predictions), seconds))
             for each in arrived
         ]
@@ -202,15 +203,15 @@ class Director:
     def _choose(self, arrived: Arrived, predictions: Predictions, seconds: float) -> Exchange:
         try:
             return self._begin(arrived, predictions, self._snapshot(arrived.pool), seconds=seconds)
-        except RequestError:
+        except Exception:
             self.arrivals.leave(arrived)
             raise
 
     @staticmethod
-    def _attempt(step: Callable[[], Step]) -> Step | RequestError:
+    def _attempt(step: Callable[[], Step]) -> Step | Exception:
         try:
             return step()
-        except RequestError as refused:
+        except Exception as refused:  # noqa: BLE001 - handed to whom it concerns
             return refused
 
     def _schedule(

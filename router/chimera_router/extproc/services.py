@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import structlog
 from google.protobuf.message import DecodeError
@@ -19,8 +20,6 @@ from chimera_router.protocol.events import Choose
 
 _log = structlog.get_logger()
 
-Outcome = Exchange | RequestError
-
 
 class Process:
     """One `ExternalProcessor.Process`. While the choice is being made the gateway's next messages wait here.
@@ -30,9 +29,12 @@ class Process:
         call: What is made of its messages.
         choices: Makes the choices of a connection.
         ended: Told once it is over.
+
+    Attributes:
+        closed: Whether it is over.
     """
 
-    __slots__ = ("_asking", "_choices", "_closed", "_ended", "_held", "_rpc", "_said_last", "_task", "call")
+    __slots__ = ("_asking", "_choices", "_ended", "_held", "_rpc", "_said_last", "_task", "call", "closed")
 
     def __init__(self, rpc: Rpc, call: Call, choices: "Choices", ended: Callable[["Process"], None]) -> None:
         self.call = call
@@ -43,7 +45,7 @@ class Process:
         self._asking = False
         self._task: asyncio.Task[None] | None = None
         self._said_last = False
-        self._closed = False
+        self.closed = False
 
     def message(self, data: bytes) -> bool:
         """Take a message, at once or when the choice has been made."""
@@ -56,7 +58,7 @@ class Process:
     def end(self) -> None:
         """The gateway has said its last."""
         self._said_last = True
-        if not self._asking and not self._closed:
+        if not self._asking and not self.closed:
             self.call.end()
             self._close(Status.OK)
 
@@ -76,32 +78,22 @@ class Process:
 
     def _take(self, data: bytes) -> None:
         call = self.call
-        try:
-            answers = call.take(data)
-        except ProtocolViolation:
-            call.violated()
-            self._close(Status.INVALID_ARGUMENT)
+        self._answer(partial(call.take, data))
+        if self.closed:
             return
-        except Exception as fault:  # noqa: BLE001 - a fault of ours ends this stream, and no other of the connection
-            self.broken(fault)
-            return
-        if answers:
-            self._rpc.send(answers)
         if call.asked is not None:
             self._asking = True
             self._choices.add(self)
         elif call.done:
             self._close(Status.OK)
 
-    def chosen(self, outcome: Outcome) -> None:
-        """Go on with what was chosen."""
+    def chosen(self, outcome: Exchange | Exception) -> None:
+        """Go on with what was chosen, or with why nothing was."""
         self._asking = False
-        if self._closed:
-            return
-        try:
-            self._rpc.send(self.call.chosen(outcome))
-        except Exception as fault:  # noqa: BLE001 - as above
-            self.broken(fault)
+        if isinstance(outcome, Exchange | RequestError):
+            self._answer(partial(self.call.chosen, outcome))
+        else:
+            self._broken(outcome)
         self._go_on()
 
     def choose_later(self) -> None:
@@ -110,11 +102,9 @@ class Process:
 
     async def _choose(self) -> None:
         try:
-            answers = await self.call.choose()
+            self._rpc.send(await self.call.choose())
         except Exception as fault:  # noqa: BLE001 - as above
-            self.broken(fault)
-        else:
-            self._rpc.send(answers)
+            self._broken(fault)
         self._asking, self._task = False, None
         self._go_on()
         self._rpc.flush()
@@ -123,21 +113,33 @@ class Process:
         """Take what came meanwhile."""
         if self.call.done:
             self._close(Status.OK)
-        while self._held and not self._asking and not self._closed:
+        while self._held and not self._asking and not self.closed:
             self._take(self._held.popleft())
         if self._said_last and not self._asking:
             self.end()
         self._rpc.release()
 
-    def broken(self, fault: Exception) -> None:
-        """End the stream for a fault of ours."""
+    def _answer(self, step: Callable[[], list[bytes]]) -> None:
+        """Send what a step of the exchange makes. A fault of ours ends this stream, and no other of the connection."""
+        try:
+            answers = step()
+        except ProtocolViolation:
+            self.call.violated()
+            self._close(Status.INVALID_ARGUMENT)
+        except Exception as fault:  # noqa: BLE001 - as said above
+            self._broken(fault)
+        else:
+            if answers:
+                self._rpc.send(answers)
+
+    def _broken(self, fault: Exception) -> None:
         _log.error("a stream was ended by a fault", kind=type(fault).__name__)
         self._close(Status.INTERNAL)
 
     def _close(self, status: Status) -> None:
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         self._held.clear()
         self.call.close()
         self._rpc.finish(status)
@@ -158,7 +160,8 @@ class Choices:
     def make(self) -> None:
         """Make them, at once where nobody has to be waited for."""
         while self._asking:
-            asking, self._asking = self._asking, []
+            asking = [process for process in self._asking if not process.closed]  # one may be over in the same read
+            self._asking.clear()
             if self._director.prompt:
                 self._at_once(asking)
             else:
@@ -166,19 +169,16 @@ class Choices:
                     process.choose_later()
 
     def _at_once(self, asking: Iterable[Process]) -> None:
-        full = [(process, process.call.asked) for process in asking]
-        choosing = [(process, asked) for process, asked in full if isinstance(asked, Choose)]
-        try:
-            outcomes = self._director.choose_all([asked for _, asked in choosing])
-        except Exception as fault:  # noqa: BLE001 - it ends the streams that it concerns, and no others
-            for process, _ in choosing:
-                process.broken(fault)
-        else:
-            for (process, _), outcome in zip(choosing, outcomes, strict=True):
-                process.chosen(outcome)
-        for process, asked in full:
-            if not isinstance(asked, Choose):
+        choosing: list[tuple[Process, Choose]] = []
+        for process in asking:
+            asked = process.call.asked
+            if isinstance(asked, Choose):
+                choosing.append((process, asked))
+            else:
                 process.choose_later()
+        outcomes = self._director.choose_all([asked for _, asked in choosing])
+        for (process, _), outcome in zip(choosing, outcomes, strict=True):
+            process.chosen(outcome)
 
 
 class AccessLog:
