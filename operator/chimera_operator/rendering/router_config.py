@@ -27,6 +27,7 @@ def router_config(pool: HeterogeneousModelPool, *, endpoints_file: str, speed: f
         "routing": routing_config(pool, speed=speed),
         "bundle": {"path": pool.spec.routing.bundle.path, "sha256": pool.spec.routing.bundle.sha256 or ""},
         "discovery": {"file": {"path": endpoints_file}},
+        "accounting": {"mode": pool.spec.routing.accounting.upper()},
     }
 
 

@@ -84,6 +84,7 @@ def test_every_field_arrives() -> None:
         },
         "bundle": {"path": "/bundles/a", "sha256": "0" * 64},
         "discovery": {"file": {"path": "/run/endpoints.json"}},
+        "accounting": {"mode": "OBSERVE"},
     }
 
 
