@@ -16,8 +16,12 @@ from chimera_router.parsing.rewriting import rewrite
 from chimera_router.parsing.usage import UsageScanner
 from chimera_router.protocol.catalog import Catalog
 from chimera_router.protocol.events import (
+    Accounting,
     Action,
+    BodyMode,
     Choose,
+    ContinueRequestHeaders,
+    ContinueResponseBody,
     Event,
     RequestBody,
     RequestHeaders,
@@ -33,7 +37,9 @@ from chimera_router.protocol.events import (
     SendResponseBody,
     SendResponseHeaders,
     SendResponseTrailers,
+    SendWholeRequest,
 )
+from chimera_router.protocol.intake import Intake
 from chimera_router.protocol.mutations import chunks
 from chimera_router.protocol.rules import Rules
 from chimera_router.protocol.stream import StreamMachine
@@ -45,11 +51,14 @@ CATALOG = Catalog(pool="p", virtual=frozenset({"p", "auto"}), pins={"m": "m"})
 BODY = json.dumps({"model": "auto", "messages": [{"role": "user", "content": "hi"}]}).encode()
 
 ORDER = [
+    ContinueRequestHeaders,
     SendRequestHeaders,
     SendRequestBody,
+    SendWholeRequest,
     SendRequestTrailers,
     SendResponseHeaders,
     SendResponseBody,
+    ContinueResponseBody,
     SendResponseTrailers,
 ]
 
@@ -63,6 +72,8 @@ events = st.one_of(
             }
         ),
         end_of_stream=st.booleans(),
+        request_mode=st.sampled_from(BodyMode),
+        response_mode=st.sampled_from(BodyMode),
     ),
     st.builds(RequestBody, st.sampled_from([BODY, b"", b"{", BODY[:7], BODY[7:]]), st.booleans()),
     st.just(RequestTrailers()),
@@ -84,7 +95,8 @@ class AnyOrder(RuleBasedStateMachine):
         self.begin()
 
     def begin(self) -> None:
-        self.machine = StreamMachine(Rules(catalog=CATALOG, limits=Limits(max_body_bytes=200)))
+        self.rules = Rules(catalog=CATALOG, limits=Limits(max_body_bytes=200), intake=Intake())
+        self.machine = StreamMachine(self.rules)
         self.sent: list[Action] = []
         self.choosing = False
 
@@ -100,10 +112,10 @@ class AnyOrder(RuleBasedStateMachine):
         self.sent += actions
 
     @precondition(lambda self: self.choosing)
-    @rule()
-    def route(self) -> None:
+    @rule(accounting=st.sampled_from(Accounting))
+    def route(self, accounting: Accounting) -> None:
         self.choosing = False
-        self.sent += self.machine.route(Route(destination="10.0.0.1:1", model="m"))
+        self.sent += self.machine.route(Route(destination="10.0.0.1:1", model="m", accounting=accounting))
 
     @precondition(lambda self: self.choosing)
     @rule()
@@ -119,9 +131,20 @@ class AnyOrder(RuleBasedStateMachine):
     @invariant()
     def each_body_has_its_headers_and_one_end(self) -> None:
         kinds = [type(action) for action in self.sent]
-        for body, headers in ((SendRequestBody, SendRequestHeaders), (SendResponseBody, SendResponseHeaders)):
-            assert body not in kinds or kinds.count(headers) == 1
+        assert SendRequestBody not in kinds or kinds.count(SendRequestHeaders) == 1
+        assert SendWholeRequest not in kinds or kinds.count(ContinueRequestHeaders) == 1
+        for body in (SendRequestBody, SendResponseBody):
             assert sum(isinstance(action, body) and action.end_of_stream for action in self.sent) <= 1
+
+    @invariant()
+    def bodies_are_answered_in_the_form_that_the_gateway_takes(self) -> None:
+        kinds = {type(action) for action in self.sent}
+        assert not {SendRequestBody, SendWholeRequest} <= kinds
+        assert not {SendResponseBody, ContinueResponseBody} <= kinds
+
+    @invariant()
+    def nothing_is_held_of_a_stream_that_is_not_read(self) -> None:
+        assert self.machine.reading or (self.rules.intake.requests, self.rules.intake.bytes) == (0, 0)
 
     @invariant()
     def an_immediate_answer_is_the_last(self) -> None:
