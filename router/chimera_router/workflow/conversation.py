@@ -106,18 +106,18 @@ class Conversation:
 
 def response_key(tenant: str, response: str) -> bytes:
     """Return the digest of a response's id."""
-    return _digest(tenant, b"response", response.encode(errors="surrogatepass"))
+    return _digest(tenant, b"response", _bytes(response))
 
 
 def _asked(digest: bytes, previous: str) -> bytes:
     """Return the digest of what is asked: equal words after two responses are two questions."""
-    return _digest("", digest, previous.encode(errors="surrogatepass")) if previous else digest
+    return _digest("", digest, _bytes(previous)) if previous else digest
 
 
 def _task(messages: Iterable[Message], tenant: str) -> bytes:
     text = next((message.text for message in messages if message.role == USER), "")
     ends = (text[:TASK_CHARACTERS], text[-TASK_CHARACTERS:])
-    return _digest(tenant, b"task", *(end.encode(errors="surrogatepass") for end in ends))
+    return _digest(tenant, b"task", *(_bytes(end) for end in ends))
 
 
 def _turn(message: Message, prefix: bytes, tenant: str, task: bytes) -> Turn:
@@ -138,7 +138,7 @@ class _Said:
     def of(cls, text: str, calls: Sequence[ToolCall]) -> Self:
         named = (_normal_call(call) for call in calls)
         parts = (_normal(text), *(part for call in named for part in call))
-        return cls(parts, tuple(call.id.encode(errors="surrogatepass") for call in calls if len(call.id) >= RANDOM_ID))
+        return cls(parts, tuple(_bytes(call.id) for call in calls if len(call.id) >= RANDOM_ID))
 
     @property
     def size(self) -> int:
@@ -154,34 +154,38 @@ class _Said:
 
 
 def _normal(text: str) -> bytes:
-    return text.rpartition(_THOUGHT)[2].encode(errors="surrogatepass").translate(None, _SPACE)
+    return text.rpartition(_THOUGHT)[2].encode("utf-8", "surrogatepass").translate(None, _SPACE)
 
 
 def _normal_call(call: ToolCall) -> tuple[bytes, bytes, bytes]:
-    return call.id.encode(errors="surrogatepass"), call.name.encode(errors="surrogatepass"), _normal(call.arguments)
+    return _bytes(call.id), _bytes(call.name), _normal(call.arguments)
 
 
 def _running(messages: Iterable[Message], tenant: str) -> list[bytes]:
     """Return a running digest: the i-th stands for the first i + 1 messages."""
-    running = sha256(tenant.encode(errors="surrogatepass"))
+    running = sha256(_bytes(tenant))
     found = []
     for message in messages:
-        for part in _parts(message):
-            running.update(b"\0%d\0" % len(part))  # the length keeps the border between two parts from moving
-            running.update(part)
+        running.update(_framed(_parts(message)))
         found.append(running.copy().digest()[:DIGEST_BYTES])
     return found
 
 
 def _parts(message: Message) -> Iterable[bytes]:
-    calls = (text for call in message.calls for text in (call.id, call.name, call.arguments))
-    texts = (message.role, message.text, message.answers, *calls)
-    return (*(text.encode(errors="surrogatepass") for text in texts), message.attachments)
+    texts = [message.role, message.text, message.answers]
+    for call in message.calls:
+        texts += (call.id, call.name, call.arguments)
+    return [*map(_bytes, texts), message.attachments]
 
 
 def _digest(tenant: str, *parts: bytes) -> bytes:
-    digest = sha256(tenant.encode(errors="surrogatepass"))
-    for part in parts:
-        digest.update(b"\0%d\0" % len(part))
-        digest.update(part)
-    return digest.digest()[:DIGEST_BYTES]
+    return sha256(_bytes(tenant) + _framed(parts)).digest()[:DIGEST_BYTES]
+
+
+def _framed(parts: Iterable[bytes]) -> bytes:
+    """Join parts, each after its length, which keeps the border between two of them from moving."""
+    return b"".join([piece for part in parts for piece in (len(part).to_bytes(8), part)])
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
