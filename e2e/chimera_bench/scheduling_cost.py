@@ -136,9 +136,7 @@ def _request(number: int, *, prompt_tokens: int) -> SchedulingRequest:
 
 def _prediction(draw: random.Random) -> ModelPrediction:
     tokens = draw.expovariate(1 / 200)
-    return ModelPrediction(
-        confidence=draw.random(), stage_tokens=tokens, remaining_tokens=3 * tokens, remaining_tokens_high=6 * tokens
-    )
+    return ModelPrediction(confidence=draw.random(), stage_tokens=tokens, remaining_tokens=3 * tokens)
 
 
 def _timed(work: Callable[[], object], rounds: int, *, before: Callable[[], None] = lambda: None) -> list[float]:

@@ -68,7 +68,6 @@ model_prediction = st.builds(
     confidence=st.floats(0, 1),
     stage_tokens=tokens,
     remaining_tokens=tokens,
-    remaining_tokens_high=tokens,
 )
 weights = st.dictionaries(st.sampled_from(NAMES), st.floats(0, 10), max_size=3)
 policies = st.one_of(

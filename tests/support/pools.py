@@ -50,9 +50,7 @@ def state(
 
 
 def prediction(confidence: float = 0.5, tokens: float = 100.0) -> ModelPrediction:
-    return ModelPrediction(
-        confidence=confidence, stage_tokens=tokens, remaining_tokens=tokens, remaining_tokens_high=2 * tokens
-    )
+    return ModelPrediction(confidence=confidence, stage_tokens=tokens, remaining_tokens=tokens)
 
 
 def predictions(**by_model: ModelPrediction) -> Predictions:

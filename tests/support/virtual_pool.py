@@ -51,7 +51,6 @@ class _Foresight:
                 confidence=min(1.0, max(0.0, self.draw.gauss(mean, 0.15))),
                 stage_tokens=self.tokens,
                 remaining_tokens=self.tokens,
-                remaining_tokens_high=2 * self.tokens,
             )
             for name, mean in _EDGE.items()
         }

@@ -4,7 +4,7 @@ from pools import prediction, request
 from chimera_router.scheduling.orders import EPOCH, Arrival, Attained, RemainingFirst, StageFirst
 from chimera_router.scheduling.types import ModelPrediction
 
-LONG_WORKFLOW = ModelPrediction(confidence=0.5, stage_tokens=50.0, remaining_tokens=900.0, remaining_tokens_high=1500.0)
+LONG_WORKFLOW = ModelPrediction(confidence=0.5, stage_tokens=50.0, remaining_tokens=900.0)
 
 
 def test_remaining_first_counts_the_whole_workflow() -> None:

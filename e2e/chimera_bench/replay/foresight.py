@@ -8,7 +8,6 @@ theirs.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from math import ceil
 from operator import itemgetter
 from statistics import fmean, median
 
@@ -70,7 +69,7 @@ def predicted(bundle: Bundle, tasks: Sequence[Task], *, on_done: Callable[[int],
         raise DataError(f"{bundle.folder}: the bundle does not know model {unknown[0]!r}")
     examples = arrange([], [run for _, _, run in runs])
     answers = predict_examples(bundle, examples, on_done=on_done)
-    calls = iter(answers.tokens.T.tolist())
+    calls = iter(answers.tokens[:2].T.tolist())
     confidences = answers.confidence[examples.outcomes.task, examples.outcomes.model].tolist()
     return _gathered(
         (task.task_id, model, tuple(_prediction(confidence, *next(calls)) for _ in run.stages))
@@ -104,17 +103,12 @@ def _gathered(rows: Iterable[tuple[str, str, Run]]) -> Foresight:
     return Foresight({task_id: {model: run for _, model, run in of_task} for task_id, of_task in by_task})
 
 
-def _prediction(confidence: float, stage: float, remaining: float, high: float) -> ModelPrediction:
-    return ModelPrediction(
-        confidence=confidence, stage_tokens=stage, remaining_tokens=remaining, remaining_tokens_high=high
-    )
+def _prediction(confidence: float, stage: float, remaining: float) -> ModelPrediction:
+    return ModelPrediction(confidence=confidence, stage_tokens=stage, remaining_tokens=remaining)
 
 
 def _truth(run: Workflow) -> Run:
-    return tuple(
-        _prediction(float(run.success), stage.output_tokens, stage.remaining_tokens, stage.remaining_tokens)
-        for stage in run.stages
-    )
+    return tuple(_prediction(float(run.success), stage.output_tokens, stage.remaining_tokens) for stage in run.stages)
 
 
 def _average(runs: Sequence[Workflow]) -> Run:
@@ -125,12 +119,10 @@ def _average(runs: Sequence[Workflow]) -> Run:
 
 
 def _typical(confidence: float, stages: Sequence[Stage]) -> ModelPrediction:
-    remaining = sorted(stage.remaining_tokens for stage in stages)
     return _prediction(
         confidence,
         median(stage.output_tokens for stage in stages),
-        median(remaining),
-        remaining[ceil(0.9 * (len(remaining) - 1))],
+        median(stage.remaining_tokens for stage in stages),
     )
 
 

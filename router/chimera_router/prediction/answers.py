@@ -105,8 +105,8 @@ class Answers:
 
     def _tokens(
         self, queries: Sequence[Query], readings: Floats, measures: list[tuple[int, int, int]]
-    ) -> Iterator[tuple[float, float, float]]:
-        """Return tokens of this call, of the rest of the workflow, of the rest at the .9 quantile: row by row.
+    ) -> Iterator[tuple[float, float]]:
+        """Return tokens of this call, and of the rest of the workflow with it: row by row.
 
         The rows are all models of the first query, then of the second, and so on.
         """
@@ -115,13 +115,13 @@ class Answers:
         application = np.array([self._applications.get(query.application, UNKNOWN) for query in queries])
         stage = np.array([query.stage for query in queries])
         rows = self._rows.rows(requests, readings[:, self._length_columns], application, stage)
-        return self._graphs.tokens(rows, np.repeat(application, len(self._names)))
+        return self._graphs.medians(rows)
 
     def _predictions(
         self,
         query: Query,
         logits: Sequence[float],
-        tokens: Iterator[tuple[float, float, float]],
+        tokens: Iterator[tuple[float, float]],
         length_factors: Sequence[float],
         shifts: Sequence[float],
     ) -> Predictions:
@@ -132,15 +132,13 @@ class Answers:
         by_model = {}
         for place, name in enumerate(self._names):
             factor = length_factors[place] * (learned[place] if learned else 1.0)
-            # Three trees know nothing of one another, nor of the client's limit on the call.
-            stage, remaining, high = next(tokens)
+            # The two ensembles know nothing of one another, nor of the client's limit on the call.
+            stage, remaining = next(tokens)
             stage = min(stage * factor, limit)
-            remaining = max(stage, remaining * factor)
             by_model[name] = ModelPrediction(
                 confidence=self._confidence(place, logits[place], shifts[place]),
                 stage_tokens=stage,
-                remaining_tokens=remaining,
-                remaining_tokens_high=max(remaining, high * factor),
+                remaining_tokens=max(stage, remaining * factor),
                 length_factor=factor,
                 confidence_logits=shifts[place],
             )

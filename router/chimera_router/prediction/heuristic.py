@@ -26,10 +26,6 @@ PRIOR_TOKENS = 150.0
 PRIOR_CONTINUES = 0.7
 PRIOR_WEIGHT = 8
 
-# The .9 quantile of one answer over its median, where too few were seen to tell: as in the recorded calls.
-PRIOR_HIGH_RATIO = 2.8
-ENOUGH = 10
-
 # Confidence of a model whose general score nobody gave: even odds, so that latency alone decides between such models.
 PRIOR_CONFIDENCE = 0.5
 
@@ -46,11 +42,6 @@ class _StageHistory:
     def median(self) -> float:
         ordered = self._sorted()
         return ordered[len(ordered) // 2]
-
-    @property
-    def high(self) -> float:
-        ordered = self._sorted()
-        return ordered[len(ordered) * 9 // 10] if len(ordered) >= ENOUGH else self.median * PRIOR_HIGH_RATIO
 
     def observe(self, tokens: int) -> None:
         self.tokens.append(tokens)
@@ -76,13 +67,11 @@ class _ModelHistory:
     def predict(self, stage: int, limit: int | None, logits: float) -> ModelPrediction:
         first = min(stage, STAGES - 1)
         tokens = self._capped(self._stages[first].median, limit)
-        later = self._later(first)
         return ModelPrediction(
             confidence=corrected(self.confidence, logits),
             confidence_logits=logits,
             stage_tokens=tokens,
-            remaining_tokens=tokens + later,
-            remaining_tokens_high=self._capped(self._stages[first].high, limit) + later,
+            remaining_tokens=tokens + self._later(first),
         )
 
     def _later(self, stage: int) -> float:

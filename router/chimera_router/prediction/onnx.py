@@ -51,8 +51,9 @@ class Graphs:
         self._tokens = _tokenizer(bundle)
         self._text = _text_session(bundle, ONE_THREAD if self._tokens is None else compute)
         self._text_inputs = [value.name for value in self._text.get_inputs()]
-        names = (STAGE_TOKENS, REMAINING_TOKENS, REMAINING_TOKENS_HIGH, STAGE_TOKENS_HIGH)
-        *self._trees, self._stage_high = (_tree_session(bundle, name) for name in names)
+        self._medians = [_tree_session(bundle, name) for name in (STAGE_TOKENS, REMAINING_TOKENS)]
+        self._remaining_high = _tree_session(bundle, REMAINING_TOKENS_HIGH)
+        self._stage_high = _tree_session(bundle, STAGE_TOKENS_HIGH)
         self._remaining_shifts = np.array([each.remaining_shift for each in manifest.applications])
         self._stage_shifts = np.array([each.stage_shift for each in manifest.applications])
 
@@ -68,30 +69,36 @@ class Graphs:
         inputs = text_inputs(texts, self._tokens, self._text_inputs)
         return _finite(self._text.run([READINGS_OUTPUT], inputs)[0])
 
-    def tokens(self, rows: NDArray[np.float32], application: Integers) -> Iterator[tuple[float, float, float]]:
-        """Run the trees over n rows of `features.length_rows`.
+    def medians(self, rows: NDArray[np.float32]) -> Iterator[tuple[float, float]]:
+        """Run the trees that decisions are made by over n rows of `features.length_rows`.
+
+        Args:
+            rows: (n, features).
+
+        Returns:
+            Tokens, row by row: of this call, and of the rest of the workflow with it; 0 or more.
+
+        Raises:
+            ValueError: A tree answered with something that is not a number.
+        """
+        stage, remaining = (_run(trees, rows).tolist() for trees in self._medians)
+        return zip(map(_count, stage), map(_count, remaining), strict=True)
+
+    def lengths(self, rows: NDArray[np.float32], application: Integers) -> Floats:
+        """Return what `medians` does, and tokens of the rest of the workflow at the .9 quantile, (3, n).
 
         Args:
             rows: (n, features).
             application: (n,) number of each row's application, by which the high quantile is shifted.
 
-        Returns:
-            Tokens, row by row: of this call, of the rest of the workflow, of the rest at the .9 quantile; 0 or more.
-
         Raises:
             ValueError: A tree answered with something that is not a number.
         """
-        stage, remaining, high = (_run(trees, rows).tolist() for trees in self._trees)
-        shifts = self._remaining_shifts[application].tolist()
-        highs = (log + shift for log, shift in zip(high, shifts, strict=True))
-        return zip(map(_count, stage), map(_count, remaining), map(_count, highs), strict=True)
-
-    def lengths(self, rows: NDArray[np.float32], application: Integers) -> Floats:
-        """Return `tokens` as an array, (3, n)."""
-        return np.array(list(self.tokens(rows, application))).reshape(-1, 3).T
+        highs = _run(self._remaining_high, rows) + self._remaining_shifts[application]
+        return np.array([*zip(*self.medians(rows), strict=True), [_count(log) for log in highs]])
 
     def stage_high(self, rows: NDArray[np.float32], application: Integers) -> Floats:
-        """Return tokens of this call at the .9 quantile, (n,), as `lengths` does; no decision needs them."""
+        """Return tokens of this call at the .9 quantile, (n,), as `lengths` does."""
         return np.array([_count(log) for log in _run(self._stage_high, rows) + self._stage_shifts[application]])
 
 

@@ -129,7 +129,6 @@ class ModelPrediction:
         confidence: Chance that the workflow's answer is right, 0 to 1.
         stage_tokens: Output tokens of this request, median.
         remaining_tokens: Output tokens of this and all later requests of the workflow, median.
-        remaining_tokens_high: The same at the .9 quantile.
         length_factor: What online correction has multiplied the tokens by.
         confidence_logits: What online correction has added to the confidence, in logits.
     """
@@ -137,7 +136,6 @@ class ModelPrediction:
     confidence: float
     stage_tokens: float
     remaining_tokens: float
-    remaining_tokens_high: float
     length_factor: float = 1.0
     confidence_logits: float = 0.0
 

@@ -19,10 +19,8 @@ from chimera_training.examples import arrange
 TASK = task(run("S", (10, 20, 30), success=False), run("L", (40,)))
 
 
-def prediction(confidence: float, stage: float, remaining: float, high: float) -> ModelPrediction:
-    return ModelPrediction(
-        confidence=confidence, stage_tokens=stage, remaining_tokens=remaining, remaining_tokens_high=high
-    )
+def prediction(confidence: float, stage: float, remaining: float) -> ModelPrediction:
+    return ModelPrediction(confidence=confidence, stage_tokens=stage, remaining_tokens=remaining)
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +38,12 @@ def test_the_truth_is_what_was_recorded() -> None:
     """Tokens of the call and of the rest; certain of right and of wrong."""
     predictions = true([TASK]).of("t", 1)
 
-    assert predictions.by_model["S"] == prediction(0.0, 20, 50, 50)
+    assert predictions.by_model["S"] == prediction(0.0, 20, 50)
 
 
 def test_a_run_that_was_shorter_counts_by_its_last_stage() -> None:
     """A model that would have been done may still be asked."""
-    assert true([TASK]).of("t", 2).by_model["L"] == prediction(1.0, 40, 40, 40)
+    assert true([TASK]).of("t", 2).by_model["L"] == prediction(1.0, 40, 40)
 
 
 def test_averages_are_of_other_tasks() -> None:
@@ -57,8 +55,8 @@ def test_averages_are_of_other_tasks() -> None:
     ]
     of = averages([TASK], training=training).of
 
-    assert of("t", 0).by_model["S"] == prediction(pytest.approx(1 / 3), 4, 9, 12)
-    assert of("t", 1).by_model["S"] == prediction(pytest.approx(1 / 3), 6, 6, 8)
+    assert of("t", 0).by_model["S"] == prediction(pytest.approx(1 / 3), 4, 9)
+    assert of("t", 1).by_model["S"] == prediction(pytest.approx(1 / 3), 6, 6)
 
 
 def test_averages_need_training_tasks() -> None:
@@ -72,8 +70,8 @@ def test_lengths_and_confidence_may_come_from_two_sources() -> None:
     guess = averages([TASK], training=[task(run("S", (5,), task="a"), run("L", (6,), task="a", success=False))])
     mixed = true([TASK]).with_confidence_of(guess)
 
-    assert mixed.of("t", 1).by_model["S"] == prediction(1.0, 20, 50, 50)
-    assert mixed.of("t", 0).by_model["L"] == prediction(0.0, 40, 40, 40)
+    assert mixed.of("t", 1).by_model["S"] == prediction(1.0, 20, 50)
+    assert mixed.of("t", 0).by_model["L"] == prediction(0.0, 40, 40)
 
 
 def test_an_unknown_task_is_an_error() -> None:
@@ -98,8 +96,8 @@ def test_a_bundle_foresees_what_it_predicts(bundle: Bundle, tasks: PoolTasks) ->
             alone = predict_examples(bundle, arrange([], [recorded]), on_done=lambda _: None)
             for stage in range(len(recorded.stages)):
                 found = foresight.of(each.task_id, stage).by_model[model]
-                expected = [alone.confidence[0, 0], *alone.tokens[:, stage]]
-                figures = [found.confidence, found.stage_tokens, found.remaining_tokens, found.remaining_tokens_high]
+                expected = [alone.confidence[0, 0], *alone.tokens[:2, stage]]
+                figures = [found.confidence, found.stage_tokens, found.remaining_tokens]
                 np.testing.assert_allclose(figures, expected, rtol=1e-4)
 
 

@@ -21,9 +21,7 @@ from chimera_router.scheduling.types import (
 
 def decision(pool: SimulatedPool, tokens: float = 40.0) -> Decision:
     """Return where the only model's next request goes, of which so many tokens are foreseen."""
-    foreseen = ModelPrediction(
-        confidence=0.5, stage_tokens=tokens, remaining_tokens=tokens, remaining_tokens_high=tokens
-    )
+    foreseen = ModelPrediction(confidence=0.5, stage_tokens=tokens, remaining_tokens=tokens)
     outcome = Scheduler(policy=RoundRobin()).schedule(
         SchedulingRequest(workflow=0, prompt_tokens=100, arrival=0.0),
         Predictions(by_model={"m": foreseen}, source=PredictionSource.BUNDLE),
