@@ -39,7 +39,7 @@ def parse(api: Api, body: bytes, limits: Limits) -> ParsedRequest:
         messages=messages,
         stream=bool(fields.stream),
         max_tokens=fields.limit(),
-        prompt_tokens=sum(len(message.body) for message in messages) // CHARACTERS_PER_TOKEN + 1,
+        prompt_tokens=sum([len(message.body) for message in messages]) // CHARACTERS_PER_TOKEN + 1,
         body=body,
         tools=fields.tool_names(),
         previous=_previous(fields),

@@ -1,6 +1,7 @@
 """What the fields of OpenAI's APIs have in common: message parts, token limits, tools."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Annotated, Any
 
 import msgspec
@@ -56,10 +57,12 @@ class Fields(msgspec.Struct):
 
     def internal(self) -> bool:
         """Return whether it has any of the fields that no client may set."""
-        return any(getattr(self, name) is not UNSET for name in INTERNAL_FIELDS)
+        return _internal_of(self) != _NO_INTERNAL
 
 
 INTERNAL_FIELDS = tuple(name for name in Fields.__struct_fields__ if name not in {"model", "stream"})
+_internal_of = attrgetter(*INTERNAL_FIELDS)
+_NO_INTERNAL = (UNSET,) * len(INTERNAL_FIELDS)
 
 
 def text_of(content: Content) -> str:

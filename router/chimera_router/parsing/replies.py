@@ -156,7 +156,9 @@ class ReplyReader:
             self.complete = True
 
     def _choose(self, choice: _Choice) -> None:
-        said = self._choices.setdefault(choice.index, _Spoken())
+        said = self._choices.get(choice.index)
+        if said is None:
+            said = self._choices[choice.index] = _Spoken()
         message = choice.delta or choice.message or _Message(content=choice.text)
         said.take(message)
         self._held += len(message.content or "") + sum(

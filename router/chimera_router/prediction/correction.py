@@ -114,7 +114,9 @@ class Correction:
         """
         for evidence in self.tenants.values():
             evidence.fade(at, half_life=self.terms.half_life)
-        own = self.tenants.setdefault(tenant, Evidence(at=at))
+        own = self.tenants.get(tenant)
+        if own is None:
+            own = self.tenants[tenant] = Evidence(at=at)
         own.add(expected, seen, cap=self.terms.cap)
         self.tenants.move_to_end(tenant)
         if len(self.tenants) > TENANTS:
@@ -123,8 +125,10 @@ class Correction:
 
     def settle(self) -> None:
         """Bring `value` in line with the evidence."""
-        weights = sum(evidence.weight for evidence in self.tenants.values())
-        pulled = sum(evidence.weight * self._shift(evidence) for evidence in self.tenants.values())
+        weights = pulled = 0.0
+        for evidence in self.tenants.values():
+            weights += evidence.weight
+            pulled += evidence.weight * self._shift(evidence)
         self.value = pulled / max(weights, self.terms.enough)
 
     def _shift(self, evidence: Evidence) -> float:
@@ -192,7 +196,10 @@ class Corrections:
         length.observe(tenant=observation.tenant, expected=expected, seen=seen, at=observation.at)
 
     def _model(self, name: str) -> ModelCorrection:
-        return self.by_model.setdefault(name, ModelCorrection())
+        model = self.by_model.get(name)
+        if model is None:
+            model = self.by_model[name] = ModelCorrection()
+        return model
 
 
 def corrected(confidence: float, logits: float) -> float:

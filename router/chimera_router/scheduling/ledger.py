@@ -133,7 +133,9 @@ class Ledger:
         """Add a request that is about to be sent; its predicted tokens of this stage weigh on the endpoint."""
         self._opened += 1
         ticket = Ticket(self._opened, decision.endpoint.address)
-        account = self._accounts.setdefault(ticket.address, _Account())
+        account = self._accounts.get(ticket.address)
+        if account is None:
+            account = self._accounts[ticket.address] = _Account()
         entry = _Entry(
             rank=decision.priority or 0,
             predicted=decision.prediction.stage_tokens,

@@ -177,7 +177,9 @@ class Meters:
             now: Seconds on the clock that stamped them.
             sequences: Answers that it asks for.
         """
-        meter = self._by_address.setdefault(address, Meter(slots, now, running=slots))
+        meter = self._by_address.get(address)
+        if meter is None:
+            meter = self._by_address[address] = Meter(slots, now, running=slots)
         meter.slots = slots
         begun = meter.read(metrics, now)
         passing = Passing(meter, sequences, uncached, begun, admitted=meter.has_room(metrics))

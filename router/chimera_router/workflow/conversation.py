@@ -115,9 +115,13 @@ def _asked(digest: bytes, previous: str) -> bytes:
 
 
 def _task(messages: Iterable[Message], tenant: str) -> bytes:
-    text = next((message.text for message in messages if message.role == USER), "")
-    ends = (text[:TASK_CHARACTERS], text[-TASK_CHARACTERS:])
-    return _digest(tenant, b"task", *(_bytes(end) for end in ends))
+    for message in messages:
+        if message.role == USER:
+            text = message.text
+            return _digest(
+                tenant, b"task", _bytes(text[:TASK_CHARACTERS]), _bytes(text[TASK_CHARACTERS:][-TASK_CHARACTERS:])
+            )
+    return _digest(tenant, b"task")
 
 
 def _turn(message: Message, prefix: bytes, tenant: str, task: bytes) -> Turn:

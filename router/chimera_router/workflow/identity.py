@@ -1,7 +1,8 @@
 """Who sends a request, and which workflow its headers say it belongs to."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import blake2b
 
 from chimera_router import wire
@@ -11,6 +12,8 @@ from chimera_router.values import value
 # Characters of a preamble that tell applications apart, about 500 tokens. Beyond, long ones carry what changes from
 # request to request: retrieved passages, memories, dates.
 PREAMBLE_CHARACTERS = 2000
+
+_TENANTS = (wire.TENANT, *wire.FAIRNESS_IDS)
 
 MAX_ID_LENGTH = 128  # characters; a longer id is a mistake or an attack on the table's memory
 
@@ -38,22 +41,21 @@ def claim(headers: Mapping[str, str]) -> Claim | None:
     own = _usable(headers.get(wire.WORKFLOW_ID))
     if own:
         return Claim(own, FoundBy.HEADER)
-    sessions = (_usable(headers.get(name)) for name in wire.SESSION_IDS)
-    session = next(filter(None, sessions), None)
+    session = _first(headers, wire.SESSION_IDS)
     return Claim(session, FoundBy.SESSION) if session else None
 
 
 def tenant(headers: Mapping[str, str]) -> str:
     """Return whose request it is, as the gateway says; workflows of two tenants never meet."""
-    names = (wire.TENANT, *wire.FAIRNESS_IDS)
-    return next(filter(None, (_usable(headers.get(name)) for name in names)), "")
+    return _first(headers, _TENANTS)
 
 
 def objective(headers: Mapping[str, str]) -> str:
     """Return the name of the InferenceObjective that the request is sent under; empty where there is none."""
-    return next(filter(None, (_usable(headers.get(name)) for name in wire.OBJECTIVES)), "")
+    return _first(headers, wire.OBJECTIVES)
 
 
+@lru_cache(maxsize=4096)
 def tenant_digest(tenant: str) -> str:
     """Return an opaque stand-in for a tenant, for what is kept longer than its workflows."""
     return blake2b(tenant.encode(), digest_size=8).hexdigest()
@@ -88,6 +90,15 @@ def retries(headers: Mapping[str, str]) -> bool:
     """Return whether the client says that it sends the same request again, as OpenAI's SDKs do."""
     count = headers.get(wire.RETRY_COUNT, "")
     return count.isascii() and count.isdigit() and int(count[:4]) > 0
+
+
+def _first(headers: Mapping[str, str], names: Iterable[str]) -> str:
+    """Return the first usable value under one of these names; empty where there is none."""
+    for name in names:
+        value = headers.get(name)
+        if value and _usable(value):
+            return value
+    return ""
 
 
 def _usable(value: str | None) -> str | None:

@@ -47,7 +47,9 @@ class ProgramStore:
 
     def add(self, program: Program) -> None:
         """Keep a workflow, and drop what passes the limits by it."""
-        own = self._tenants.setdefault(program.tenant, OrderedDict())
+        own = self._tenants.get(program.tenant)
+        if own is None:
+            own = self._tenants[program.tenant] = OrderedDict()
         own[program.id] = self._programs[program.tenant, program.id] = program
         if len(own) > self.limits.per_tenant:
             self._drop(next(iter(own.values())))
