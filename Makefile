@@ -1,5 +1,5 @@
 # Every target makes what it needs: `make demo` and `make test` work in a fresh clone.
-# Needed beforehand: Python 3.11+, make, git. uv is used where it is found.
+# Needed beforehand: Python 3.11+, make, git. uv and go are used where they are found.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
@@ -8,13 +8,14 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 UV := $(shell command -v uv 2>/dev/null)
+GO := $(shell command -v go 2>/dev/null)
 BIN := .venv/bin
 POOL ?= manifests/samples/local-three-models.yaml
 
-.PHONY: help up demo test check lint format proto lock bench bundle clean
+.PHONY: help up demo test controlplane check lint format proto lock bench bundle clean
 
 help: ## list the targets
-	@grep -hE '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 .venv: requirements/dev.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed" >&2; exit 2; }
@@ -46,8 +47,11 @@ up: .venv ## serve a pool on this machine until stopped (POOL=file)
 demo: .venv ## replay measured agent workflows through Envoy, picker and simulated engines
 	$(BIN)/chimera demo
 
-test: $(BIN)/.encoders ## run every test
+test: $(BIN)/.encoders $(if $(GO),controlplane) ## run every test
 	$(BIN)/pytest
+
+controlplane: .venv ## build a Kubernetes control plane for the tests, once for a user; minutes the first time (needs go)
+	$(BIN)/python tests/support/go_programs.py
 
 check: .venv lint ## everything CI checks besides the tests
 	$(BIN)/ruff format --check .

@@ -1,0 +1,23 @@
+"""The control plane that the tests of this folder share, and a client of its administrator."""
+
+from collections.abc import AsyncIterator
+
+import go_programs
+import pytest
+from clusters import Cluster, connected
+from control_planes import ControlPlane, control_plane
+
+__all__ = ["control_plane"]
+
+
+@pytest.fixture
+async def cluster(control_plane: ControlPlane, definitions: list[str]) -> AsyncIterator[Cluster]:
+    async with connected(control_plane.kubeconfig()) as found:
+        await found.install(definitions)
+        yield found
+
+
+@pytest.fixture(scope="session")
+def definitions() -> list[str]:
+    """Return the definition of InferencePool."""
+    return [path.read_text() for path in go_programs.folder("crds").glob("*.yaml")]

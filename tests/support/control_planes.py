@@ -1,0 +1,214 @@
+"""A real Kubernetes control plane for tests: etcd and kube-apiserver as plain processes, on loopback."""
+
+import json
+import os
+import ssl
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import go_programs
+import pytest
+import yaml
+from certificates import Authority, write_key
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from envoys import free_port
+
+ADMIN, CONTROLLER_MANAGER, SCHEDULER = "admin", "kube-controller-manager", "kube-scheduler"
+_START = 45.0  # seconds that a program gets to be ready; 2 to 5 on a quiet machine
+_STOP = 20.0  # seconds that it gets to end
+
+
+class ControlPlane:
+    """Everything up to the API server; the other programs start when asked for.
+
+    Attributes:
+        url: Of the API server; it stays the same when that is started again.
+        folder: Holds the certificates, the logs and etcd's data.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._ports = {name: free_port() for name in ("api", "etcd", "peer")}
+        self.url = f"https://127.0.0.1:{self._ports['api']}"
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._certify()
+
+    def start(self) -> None:
+        """Start etcd and the API server and wait until it is ready."""
+        etcd = f"http://127.0.0.1:{self._ports['etcd']}"
+        peer = f"http://127.0.0.1:{self._ports['peer']}"
+        flags = {
+            "data-dir": self.folder / "etcd",
+            "listen-client-urls": etcd,
+            "advertise-client-urls": etcd,
+            "listen-peer-urls": peer,
+            "initial-advertise-peer-urls": peer,
+            "initial-cluster": f"default={peer}",
+            "log-level": "warn",
+        }
+        self._run("etcd", "etcd", flags, "--unsafe-no-fsync")
+        self.start_api_server()
+
+    def start_api_server(self) -> None:
+        """Start the API server, again on the same port and data, and wait until it is ready."""
+        flags = {
+            "etcd-servers": f"http://127.0.0.1:{self._ports['etcd']}",
+            "bind-address": "127.0.0.1",
+            "secure-port": self._ports["api"],
+            "endpoint-reconciler-type": "none",  # it refuses to publish a loopback address
+            "tls-cert-file": self.folder / "apiserver.crt",
+            "tls-private-key-file": self.folder / "apiserver.key",
+            "client-ca-file": self.folder / "ca.crt",
+            "authorization-mode": "Node,RBAC",
+            "service-cluster-ip-range": "10.96.0.0/16",
+            "service-account-issuer": "https://kubernetes.default.svc",
+            "service-account-key-file": self.folder / "accounts.pub",
+            "service-account-signing-key-file": self.folder / "accounts.key",
+        }
+        self._run("kube-apiserver", "kube", flags)
+        self._await_healthy("kube-apiserver", f"{self.url}/readyz")
+
+    @contextmanager
+    def controller_manager(self) -> Iterator[None]:
+        """Run the controllers: garbage collection, namespaces, workloads, service accounts."""
+        flags = {
+            "service-account-private-key-file": self.folder / "accounts.key",
+            "root-ca-file": self.folder / "ca.crt",
+            "use-service-account-credentials": "true",
+            "flex-volume-plugin-dir": self.folder / "volumes",  # else it makes a folder under /usr
+        }
+        with self._controller(CONTROLLER_MANAGER, flags):
+            yield
+
+    @contextmanager
+    def scheduler(self) -> Iterator[None]:
+        """Run what assigns pods to nodes."""
+        with self._controller(SCHEDULER, {}):
+            yield
+
+    def stop_api_server(self) -> None:
+        """Stop the API server and leave everything else."""
+        self._stop("kube-apiserver")
+
+    def stop(self) -> None:
+        """Stop every program, the API server before its etcd."""
+        for name in reversed(tuple(self._processes)):
+            self._stop(name)
+
+    def compact(self) -> None:
+        """Make etcd forget every revision but the newest."""
+        revision = self._etcd("kv/range", {"key": "AA=="})["header"]["revision"]
+        self._etcd("kv/compaction", {"revision": revision, "physical": True})
+
+    def kubeconfig(self, user: str = ADMIN, *, token: str = "") -> Path:
+        """Return a kubeconfig of a user who has a certificate here, or of whoever has the token."""
+        path = self.folder / f"{user}.kubeconfig"
+        certificate = {f"client-{part}": str(self.folder / f"{user}.{end}") for part, end in _PEM.items()}
+        document = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "test",
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": user}}],
+            "clusters": [
+                {"name": "test", "cluster": {"server": self.url, "certificate-authority": str(self.folder / "ca.crt")}}
+            ],
+            "users": [{"name": user, "user": {"token": token} if token else certificate}],
+        }
+        path.write_text(yaml.safe_dump(document))
+        return path
+
+    def _certify(self) -> None:
+        authority = Authority(self.folder)
+        authority.sign("apiserver", "kube-apiserver", hosts=("127.0.0.1", "10.96.0.1", "localhost", "kubernetes"))
+        authority.sign(ADMIN, ADMIN, organization="system:masters")
+        for name in (CONTROLLER_MANAGER, SCHEDULER):
+            authority.sign(name, f"system:{name}", hosts=("127.0.0.1",))
+        accounts = ec.generate_private_key(ec.SECP256R1())
+        write_key(self.folder / "accounts.key", accounts)
+        public = accounts.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        (self.folder / "accounts.pub").write_bytes(public)
+        self._trust = ssl.create_default_context(cafile=str(authority.path))
+
+    def _etcd(self, call: str, body: Mapping[str, Any]) -> Any:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self._ports['etcd']}/v3/{call}", data=json.dumps(body).encode(), method="POST"
+        )
+        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - loopback
+            return json.load(response)
+
+    @contextmanager
+    def _controller(self, name: str, flags: Mapping[str, object]) -> Iterator[None]:
+        port = free_port()
+        own = {
+            "kubeconfig": self.kubeconfig(name),
+            "leader-elect": "false",
+            "bind-address": "127.0.0.1",
+            "secure-port": port,
+            "tls-cert-file": self.folder / f"{name}.crt",
+            "tls-private-key-file": self.folder / f"{name}.key",
+        }
+        self._run(name, "kube", {**own, **flags})
+        try:
+            self._await_healthy(name, f"https://127.0.0.1:{port}/healthz")
+            yield
+        finally:
+            self._stop(name)
+
+    def _run(self, name: str, thing: str, flags: Mapping[str, object], *more: str) -> None:
+        argv = [str(go_programs.folder(thing) / name), *(f"--{key}={value}" for key, value in flags.items()), *more]
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self._processes[name] = subprocess.Popen(argv, cwd=self.folder, stdout=log, stderr=log)
+
+    def _await_healthy(self, name: str, page: str) -> None:
+        deadline = time.monotonic() + _START
+        while not self._answers(page):
+            if self._processes[name].poll() is not None or time.monotonic() > deadline:
+                log = (self.folder / f"{name}.log").read_text(errors="replace").splitlines()
+                raise AssertionError("\n".join([f"{name} did not become ready:", *log[-20:]]))
+            time.sleep(0.05)
+
+    def _answers(self, page: str) -> bool:
+        try:
+            with urllib.request.urlopen(page, context=self._trust, timeout=5) as response:  # noqa: S310 - loopback
+                return bool(response.status == 200)
+        except OSError:
+            return False
+
+    def _stop(self, name: str) -> None:
+        process = self._processes.pop(name, None)
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(_STOP)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+_PEM = {"certificate": "crt", "key": "key"}
+
+
+@pytest.fixture(scope="session")
+def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """Etcd and a ready API server with RBAC and service accounts, for the whole run."""
+    missing = [name for name in go_programs.RECIPES if not go_programs.folder(name).exists()]
+    if missing:
+        said = f"not built: {', '.join(missing)}; `make controlplane` builds them where go is installed"
+        if os.environ.get("CI"):
+            pytest.fail(said)
+        pytest.skip(said)
+    plane = ControlPlane(tmp_path_factory.mktemp("controlplane"))
+    try:
+        plane.start()
+        yield plane
+    finally:
+        plane.stop()
