@@ -21,6 +21,7 @@ from chimera_bench import scheduling_cost
 from chimera_router.arrivals import ActivePool
 from chimera_router.datalayer.datastore import Datastore
 from chimera_router.director import Director
+from chimera_router.discovery_settings import FileDiscovery
 from chimera_router.extproc import codec
 from chimera_router.parsing.limits import Limits
 from chimera_router.parsing.openai import Api, parse
@@ -142,7 +143,7 @@ def _director() -> Director:
         scheduler=Scheduler(),
         limits=Limits(),
         bundle=BundleSource(path=None, sha256=""),
-        endpoints_file=recorded_folder(),
+        discovery=FileDiscovery(recorded_folder()),
     )
     ledger = Ledger()
     datastore = Datastore(ledger)

@@ -20,6 +20,7 @@ from chimera_router.extproc.server import drain, server
 from chimera_router.feedback.server import FeedbackServer
 from chimera_router.management import server as management
 from chimera_router.management.pages import Management
+from chimera_router.picker import Picker
 from chimera_router.telemetry import logs
 
 USAGE_ERROR = 2
@@ -47,7 +48,9 @@ async def _serve(told: Arguments) -> None:
         return "stopping" if stop.is_set() else "" if serving.is_set() else "starting"
 
     async with AsyncExitStack() as stack:
-        running = await stack.enter_async_context(picker.opened(told))
+        running = await _unless(stop, stack.enter_async_context(picker.opened(told)))
+        if running is None:
+            return
         outside = await stack.enter_async_context(edge.opened(told, running.metrics))
         pages = Management(running.director, unready=unready, gate=outside.gate)
         management_port = await _serve_pages(stack, pages, told, outside)
@@ -69,6 +72,18 @@ async def _serve(told: Arguments) -> None:
         serving.set()
         _log.info("serving", grpc_port=serving_port.port, management_port=management_port)
         await _until(stop, *running.work(), *outside.work())
+
+
+async def _unless(stop: asyncio.Event, opening: Coroutine[Any, Any, Picker]) -> Picker | None:
+    """Return the picker, or None where a stop is asked for first: a ConfigMap is waited for until it is there."""
+    opened, stopped = asyncio.ensure_future(opening), asyncio.ensure_future(stop.wait())
+    await asyncio.wait((opened, stopped), return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if opened.done():
+        return opened.result()
+    opened.cancel()
+    await asyncio.wait((opened,))
+    return None
 
 
 async def _serve_pages(stack: AsyncExitStack, pages: Management, told: Arguments, outside: Edge) -> int:

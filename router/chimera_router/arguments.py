@@ -12,12 +12,24 @@ from chimera_router.transports import Transport
 DRAIN = 30.0  # seconds that open streams get after a stop is asked for; GIE's pickers take the same
 
 
+@dataclass(frozen=True, slots=True)
+class ConfigMapName:
+    """Which ConfigMap holds the RouterConfig."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arguments:
     """What the process was told when it was started.
 
     Attributes:
-        config: RouterConfig, as JSON.
+        config: RouterConfig, as JSON: its file, or the ConfigMap that has it under the key `router.json`.
+        kubeconfig: File with the API server's address and credentials; None for those that every pod has.
         host: Address to bind.
         grpc_port: Of ext_proc and health.
         management_port: Of metrics, status, explain and feedback over HTTP.
@@ -40,7 +52,8 @@ class Arguments:
         management_tls: Whether the pages are served over TLS.
     """
 
-    config: Path
+    config: Path | ConfigMapName
+    kubeconfig: Path | None
     host: str
     grpc_port: int
     management_port: int
@@ -76,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m chimera_router", description="The endpoint picker of one pool, for any gateway with ext_proc."
     )
-    parser.add_argument("--config", type=Path, required=True, help="RouterConfig, as JSON")
+    _add_config(parser)
     parser.add_argument("--host", default="0.0.0.0", help="address to bind")  # noqa: S104 - gateways are elsewhere
     parser.add_argument("--grpc-port", type=int, default=9002, help="ext_proc and health")
     parser.add_argument("--management-port", type=int, default=9090, help="metrics, status, explain, feedback")
@@ -89,6 +102,19 @@ def _parser() -> argparse.ArgumentParser:
     _add_tls(parser)
     _add_management(parser)
     return parser
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    config = parser.add_mutually_exclusive_group(required=True)
+    config.add_argument("--config", type=Path, help="RouterConfig, as JSON")
+    config.add_argument(
+        "--config-map",
+        type=_config_map,
+        dest="config",
+        metavar="NAMESPACE/NAME",
+        help="ConfigMap with the RouterConfig under the key router.json",
+    )
+    parser.add_argument("--kubeconfig", type=Path, help="for the Kubernetes API server; in a pod it is not needed")
 
 
 def _add_prediction(parser: argparse.ArgumentParser) -> None:
@@ -148,6 +174,13 @@ def _add_management(parser: argparse.ArgumentParser) -> None:
     # Plain by default, as in GIE's pickers: scrape configurations and probes expect it, and against a self-signed
     # certificate they would have to give up verification anyway.
     parser.add_argument("--management-tls", action="store_true", help="serve the pages with the same certificate")
+
+
+def _config_map(text: str) -> ConfigMapName:
+    namespace, _, name = text.partition("/")
+    if not namespace or not name or "/" in name:
+        raise argparse.ArgumentTypeError("must be NAMESPACE/NAME")
+    return ConfigMapName(namespace, name)
 
 
 def _positive(text: str) -> int:

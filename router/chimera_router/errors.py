@@ -22,9 +22,12 @@ ChimeraError
 │   └── AuthorityUnavailable    nobody can say who calls
 ├── ProtocolViolation       the gateway broke the order of messages
 ├── ConfigError             a RouterConfig, a file it names, a certificate or the command line breaks a rule
+├── ApiServerError          the Kubernetes API server did not do what it was asked
 ├── BundleError             a bundle was refused
 └── StateError              a saved state was refused
 """
+
+from enum import StrEnum
 
 from chimera_router.scheduling.types import DropReason
 
@@ -197,6 +200,36 @@ class ProtocolViolation(ChimeraError):  # noqa: N818 - the field's name for it
 
 class ConfigError(ChimeraError):
     """What the picker was configured with breaks a rule; the text names the place and the rule."""
+
+
+class ApiFailure(StrEnum):
+    """Why a call of the Kubernetes API server came to nothing."""
+
+    UNREACHABLE = "unreachable"  # no connection, or it broke
+    TIMEOUT = "timeout"  # connected, but silent for too long
+    EXPIRED = "expired"  # 410: the server has forgotten what was to go on
+    THROTTLED = "throttled"  # 429
+    UNAUTHORIZED = "unauthorized"  # 401, or no credentials to send
+    FORBIDDEN = "forbidden"  # 403
+    NOT_FOUND = "not_found"  # 404: the server does not know the kind of object
+    REJECTED = "rejected"  # any other status below 500
+    SERVER_ERROR = "server_error"  # 500 and above
+    MALFORMED = "malformed"  # an answer that is none
+    CLOSED = "closed"  # a watch that ended before anything was said
+
+
+class ApiServerError(ChimeraError):
+    """The Kubernetes API server did not do what it was asked. No client ever hears of it.
+
+    Args:
+        failure: Why.
+        retry_after: Seconds that the server asks to be left alone for; 0 where it asks for none.
+    """
+
+    def __init__(self, failure: ApiFailure, *, retry_after: float = 0.0) -> None:
+        super().__init__(f"The Kubernetes API server did not do what it was asked: {failure}")
+        self.failure = failure
+        self.retry_after = retry_after
 
 
 class BundleError(ChimeraError):

@@ -3,19 +3,18 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import structlog
 from aiohttp import ClientSession
 
-from chimera_router import cache_salt, keeping, settings
+from chimera_router import cache_salt, keeping
 from chimera_router.arguments import Arguments
 from chimera_router.arrivals import ActivePool
-from chimera_router.datalayer import discovery
+from chimera_router.datalayer.api_server import ApiServer
 from chimera_router.datalayer.datastore import Datastore
 from chimera_router.datalayer.engine_client import open_session
 from chimera_router.datalayer.scraper import Scraper
@@ -29,6 +28,7 @@ from chimera_router.prediction.predictor import open_predictor
 from chimera_router.pulse import pulse
 from chimera_router.scheduling.ledger import Ledger
 from chimera_router.settings import PoolSettings
+from chimera_router.sources import Reading, Sources
 from chimera_router.telemetry.metrics import (
     ApplicationCollector,
     CorrectionCollector,
@@ -47,7 +47,8 @@ _log = structlog.get_logger()
 class Picker:
     """The running parts of one picker process."""
 
-    config: Path
+    sources: Sources
+    readings: AsyncGenerator[Reading]
     metrics: Metrics
     datastore: Datastore
     director: Director
@@ -55,38 +56,32 @@ class Picker:
     keeping: keeping.Keeping
     compute: Compute
 
+    @property
+    def synced(self) -> bool:
+        """Whether the endpoints have been found once, wherever they come from; true from then on."""
+        return self.sources.synced
+
     async def start(self) -> None:
         """Hear from every engine once."""
         await self.scraper.scrape()
 
     def work(self) -> tuple[Coroutine[Any, Any, None], ...]:
         """Return what has to go on while requests are served, to be run side by side."""
-        following = self._follow_config(), self._follow_endpoints()
+        following = self._follow_config(), self.sources.run()
         return self.scraper.run(), *following, self.keeping.run(), pulse(self.director)
 
     async def _follow_config(self) -> None:
-        """Swap the configuration whenever its file changes; an invalid one changes nothing."""
-        async for _ in discovery.changes(self.config):
+        """Swap the configuration whenever it changes; an invalid one changes nothing."""
+        async for read in self.readings:
             try:
-                pool = settings.load(self.config)
-                endpoints = discovery.read(pool.endpoints_file, models=pool.models)
+                pool = await asyncio.to_thread(read)
+                take = await self.sources.prepare(pool)
             except ConfigError as error:
-                self._kept("config", error)
+                self.sources.reloaded("config", error)
                 continue
             await self._swap(pool)
-            self.datastore.replace(endpoints)
-            self._swapped("config")
-
-    async def _follow_endpoints(self) -> None:
-        """Take the new list of endpoints whenever their file changes; an invalid one changes nothing."""
-        async for _ in discovery.changes(self.director.pool.settings.endpoints_file):
-            pool = self.director.pool.settings
-            try:
-                self.datastore.replace(discovery.read(pool.endpoints_file, models=pool.models))
-            except ConfigError as error:
-                self._kept("endpoints", error)
-                continue
-            self._swapped("endpoints")
+            take()
+            self.sources.reloaded("config")
 
     async def _swap(self, pool: PoolSettings) -> None:
         old = self.director.pool
@@ -99,14 +94,6 @@ class Picker:
     async def _opened(self, pool: PoolSettings) -> Predictor:
         return await asyncio.to_thread(_open_predictor, pool, self.metrics, self.keeping.corrections, self.compute)
 
-    def _swapped(self, file: str) -> None:
-        self.metrics.reloads.labels(file, "applied").inc()
-        _log.info("configuration applied", file=file)
-
-    def _kept(self, file: str, error: ConfigError) -> None:
-        self.metrics.reloads.labels(file, "refused").inc()
-        _log.error("configuration refused, the old one stays", file=file, rule=str(error))
-
 
 @asynccontextmanager
 async def opened(arguments: Arguments) -> AsyncIterator[Picker]:
@@ -115,26 +102,28 @@ async def opened(arguments: Arguments) -> AsyncIterator[Picker]:
     Raises:
         ConfigError: The configuration or the list of endpoints breaks a rule.
     """
-    pool = settings.load(arguments.config)
+    metrics, kept = Metrics(), keeping.opened(arguments.state_path)
     compute = Compute(device=arguments.prediction_device, threads=arguments.prediction_threads)
-    metrics, kept, ledger = Metrics(), keeping.opened(arguments.state_path), Ledger()
-    datastore = Datastore(ledger)
-    datastore.replace(discovery.read(pool.endpoints_file, models=pool.models))
-    director = Director(
-        pool=ActivePool(settings=pool, predictor=_open_predictor(pool, metrics, kept.corrections, compute)),
-        datastore=datastore,
-        table=ProgramTable(new_id=lambda: f"wf-{secrets.token_hex(8)}"),
-        ledger=ledger,
-        metrics=metrics,
-        clock=time.monotonic,
-        wall=time.time,
-        conformance=arguments.conformance_headers,
-        cache_salt=cache_salt.reader(arguments.cache_salt_key) if arguments.cache_salt_key else lambda _tenant: "",
-    )
-    _watch(metrics, director, kept.corrections)
-    async with open_session() as session:
-        picker = Picker(
-            config=arguments.config,
+    datastore = Datastore(ledger := Ledger())
+    sources = Sources(ApiServer(arguments.kubeconfig), datastore, metrics)
+    async with aclosing(sources.readings(arguments.config)) as readings, open_session() as session:
+        pool = (await anext(readings))()
+        (await sources.prepare(pool))()
+        director = Director(
+            pool=ActivePool(settings=pool, predictor=_open_predictor(pool, metrics, kept.corrections, compute)),
+            datastore=datastore,
+            table=ProgramTable(new_id=lambda: f"wf-{secrets.token_hex(8)}"),
+            ledger=ledger,
+            metrics=metrics,
+            clock=time.monotonic,
+            wall=time.time,
+            conformance=arguments.conformance_headers,
+            cache_salt=cache_salt.reader(arguments.cache_salt_key) if arguments.cache_salt_key else lambda _tenant: "",
+        )
+        _watch(metrics, director, kept.corrections)
+        yield Picker(
+            sources=sources,
+            readings=readings,
             metrics=metrics,
             datastore=datastore,
             director=director,
@@ -142,7 +131,6 @@ async def opened(arguments: Arguments) -> AsyncIterator[Picker]:
             keeping=kept,
             compute=compute,
         )
-        yield picker
     await kept.save()
     await director.pool.predictor.aclose()
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from google.protobuf import json_format
 
 from chimera_proto.config.v1alpha1 import router_config_pb2 as proto
-from chimera_router import scheduler_settings
+from chimera_router import discovery_settings, scheduler_settings
+from chimera_router.discovery_settings import Discovery
 from chimera_router.engines import profiles
 from chimera_router.engines.profiles import EngineProfile
 from chimera_router.errors import ConfigError
@@ -44,6 +45,7 @@ class PoolSettings:
     """One pool, as configured. Swapped whole or not at all.
 
     Attributes:
+        discovery: Where its endpoints come from.
         engines: How each model's engine names its metrics, by model; where one is missing, as vLLM does.
         target: What the scheduler's price is steered to hold; None leaves it alone.
         accounting: How much of answers is looked at; None leaves it to how busy the picker is.
@@ -55,7 +57,7 @@ class PoolSettings:
     scheduler: Scheduler
     limits: Limits
     bundle: BundleSource
-    endpoints_file: Path
+    discovery: Discovery
     engines: Mapping[str, EngineProfile] = field(default_factory=dict)
     target: Target | None = None
     flow_control: HoldLimits | None = None
@@ -103,7 +105,7 @@ def parse(text: str, *, base: Path) -> PoolSettings:
         bundle=BundleSource(
             path=base / config.bundle.path if config.bundle.path else None, sha256=config.bundle.sha256
         ),
-        endpoints_file=base / config.discovery.file.path,
+        discovery=discovery_settings.discovery(config.discovery, base=base),
         engines={each.name: _engine(each, at=f"models[{index}]") for index, each in enumerate(config.models)},
         flow_control=_flow_control(config.routing.flow_control),
         accounting=_ACCOUNTING[config.accounting.mode],
@@ -116,7 +118,6 @@ def _check(config: proto.RouterConfig) -> None:
         "models: at least one is needed": bool(config.models),
         "models: every one must have a name": all(model.name for model in config.models),
         "models: names must be unique": len({model.name for model in config.models}) == len(config.models),
-        "discovery.file.path: must be set": bool(config.discovery.file.path),
         "models: coefficients must be above zero": all(_positive(model.coefficients) for model in config.models),
     }
     for rule, kept in rules.items():

@@ -1,9 +1,7 @@
 """The control plane of the tests is a real one."""
 
-import asyncio
-
 import pytest
-from clusters import Cluster, connected, until
+from clusters import Cluster, connected, start, stop, until
 from control_planes import ControlPlane
 from kubernetes.aio import client
 from kubernetes.aio.client.exceptions import ForbiddenException
@@ -46,8 +44,8 @@ async def test_server_starts_again_with_its_data(control_plane: ControlPlane, cl
     """A stopped API server comes back on its port, and what was there is still there."""
     namespace = await cluster.namespace()
 
-    await asyncio.to_thread(control_plane.stop_api_server)
-    await asyncio.to_thread(control_plane.start_api_server)
+    await stop(control_plane)
+    await start(control_plane)
 
     async with connected(control_plane.kubeconfig()) as again:
         assert (await client.CoreV1Api(again.api).read_namespace(namespace)).status.phase == "Active"

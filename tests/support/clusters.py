@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from control_planes import ControlPlane
 from kubernetes.aio import client, config
 from kubernetes.aio.dynamic import DynamicClient
 
@@ -119,6 +120,17 @@ async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 20
         assert time.monotonic() < began + seconds, "it never came true"
         await asyncio.sleep(0.01)
     return time.monotonic() - began
+
+
+async def stop(plane: ControlPlane) -> None:
+    """Stop the API server."""
+    await asyncio.to_thread(plane.stop_api_server)
+
+
+async def start(plane: ControlPlane) -> None:
+    """Start the API server again, and wait until it is ready."""
+    plane.start_api_server()
+    await asyncio.to_thread(plane.await_api_server)
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ import json
 import os
 import ssl
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -19,30 +20,35 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from envoys import free_port
 
-ADMIN, CONTROLLER_MANAGER, SCHEDULER = "admin", "kube-controller-manager", "kube-scheduler"
+from chimera_operator.local import launch
+
+ADMIN, API_SERVER, CONTROLLER_MANAGER, SCHEDULER = (
+    "admin",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+)
 _START = 45.0  # seconds that a program gets to be ready; 2 to 5 on a quiet machine
-_STOP = 20.0  # seconds that it gets to end
 
 
 class ControlPlane:
     """Everything up to the API server; the other programs start when asked for.
 
     Attributes:
-        url: Of the API server; it stays the same when that is started again.
+        port: Of the API server; it stays the same when that is started again.
         folder: Holds the certificates, the logs and etcd's data.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._ports = {name: free_port() for name in ("api", "etcd", "peer")}
-        self.url = f"https://127.0.0.1:{self._ports['api']}"
+        self.port = free_port()
+        self._etcd_url, self._peer_url = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._certify()
 
     def start(self) -> None:
         """Start etcd and the API server and wait until it is ready."""
-        etcd = f"http://127.0.0.1:{self._ports['etcd']}"
-        peer = f"http://127.0.0.1:{self._ports['peer']}"
+        etcd, peer = self._etcd_url, self._peer_url
         flags = {
             "data-dir": self.folder / "etcd",
             "listen-client-urls": etcd,
@@ -54,13 +60,14 @@ class ControlPlane:
         }
         self._run("etcd", "etcd", flags, "--unsafe-no-fsync")
         self.start_api_server()
+        self.await_api_server()
 
     def start_api_server(self) -> None:
-        """Start the API server, again on the same port and data, and wait until it is ready."""
+        """Start the API server, again on the same port and data; call it from the main thread, and wait elsewhere."""
         flags = {
-            "etcd-servers": f"http://127.0.0.1:{self._ports['etcd']}",
+            "etcd-servers": self._etcd_url,
             "bind-address": "127.0.0.1",
-            "secure-port": self._ports["api"],
+            "secure-port": self.port,
             "endpoint-reconciler-type": "none",  # it refuses to publish a loopback address
             "tls-cert-file": self.folder / "apiserver.crt",
             "tls-private-key-file": self.folder / "apiserver.key",
@@ -71,8 +78,11 @@ class ControlPlane:
             "service-account-key-file": self.folder / "accounts.pub",
             "service-account-signing-key-file": self.folder / "accounts.key",
         }
-        self._run("kube-apiserver", "kube", flags)
-        self._await_healthy("kube-apiserver", f"{self.url}/readyz")
+        self._run(API_SERVER, "kube", flags)
+
+    def await_api_server(self) -> None:
+        """Wait until the API server is ready."""
+        self._await_healthy(API_SERVER, f"https://127.0.0.1:{self.port}/readyz")
 
     @contextmanager
     def controller_manager(self) -> Iterator[None]:
@@ -93,8 +103,13 @@ class ControlPlane:
             yield
 
     def stop_api_server(self) -> None:
-        """Stop the API server and leave everything else."""
-        self._stop("kube-apiserver")
+        """Kill the API server and leave everything else."""
+        self._stop(API_SERVER)
+
+    @property
+    def running(self) -> bool:
+        """Whether the API server was started and not stopped."""
+        return API_SERVER in self._processes
 
     def stop(self) -> None:
         """Stop every program, the API server before its etcd."""
@@ -106,9 +121,16 @@ class ControlPlane:
         revision = self._etcd("kv/range", {"key": "AA=="})["header"]["revision"]
         self._etcd("kv/compaction", {"revision": revision, "physical": True})
 
-    def kubeconfig(self, user: str = ADMIN, *, token: str = "") -> Path:
-        """Return a kubeconfig of a user who has a certificate here, or of whoever has the token."""
-        path = self.folder / f"{user}.kubeconfig"
+    def kubeconfig(self, user: str = ADMIN, *, token: str = "", port: int = 0) -> Path:
+        """Return a kubeconfig of a user who has a certificate here, or of whoever has the token.
+
+        Args:
+            user: Its name.
+            token: Of a service account.
+            port: Of a relay to the API server; 0 for its own.
+        """
+        path = self.folder / f"{user}-{port}.kubeconfig"
+        server = f"https://127.0.0.1:{port or self.port}"
         certificate = {f"client-{part}": str(self.folder / f"{user}.{end}") for part, end in _PEM.items()}
         document = {
             "apiVersion": "v1",
@@ -116,7 +138,7 @@ class ControlPlane:
             "current-context": "test",
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": user}}],
             "clusters": [
-                {"name": "test", "cluster": {"server": self.url, "certificate-authority": str(self.folder / "ca.crt")}}
+                {"name": "test", "cluster": {"server": server, "certificate-authority": str(self.folder / "ca.crt")}}
             ],
             "users": [{"name": user, "user": {"token": token} if token else certificate}],
         }
@@ -125,7 +147,7 @@ class ControlPlane:
 
     def _certify(self) -> None:
         authority = Authority(self.folder)
-        authority.sign("apiserver", "kube-apiserver", hosts=("127.0.0.1", "10.96.0.1", "localhost", "kubernetes"))
+        authority.sign("apiserver", API_SERVER, hosts=("127.0.0.1", "10.96.0.1", "localhost", "kubernetes"))
         authority.sign(ADMIN, ADMIN, organization="system:masters")
         for name in (CONTROLLER_MANAGER, SCHEDULER):
             authority.sign(name, f"system:{name}", hosts=("127.0.0.1",))
@@ -138,10 +160,7 @@ class ControlPlane:
         self._trust = ssl.create_default_context(cafile=str(authority.path))
 
     def _etcd(self, call: str, body: Mapping[str, Any]) -> Any:
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self._ports['etcd']}/v3/{call}", data=json.dumps(body).encode(), method="POST"
-        )
-        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - loopback
+        with urllib.request.urlopen(f"{self._etcd_url}/v3/{call}", json.dumps(body).encode(), timeout=10) as response:  # noqa: S310 - loopback
             return json.load(response)
 
     @contextmanager
@@ -163,7 +182,8 @@ class ControlPlane:
             self._stop(name)
 
     def _run(self, name: str, thing: str, flags: Mapping[str, object], *more: str) -> None:
-        argv = [str(go_programs.folder(thing) / name), *(f"--{key}={value}" for key, value in flags.items()), *more]
+        program = [str(go_programs.folder(thing) / name), *(f"--{key}={value}" for key, value in flags.items()), *more]
+        argv = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), *program]  # it dies with this process
         with (self.folder / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(argv, cwd=self.folder, stdout=log, stderr=log)
 
@@ -183,13 +203,9 @@ class ControlPlane:
             return False
 
     def _stop(self, name: str) -> None:
+        """Kill a program: asked to end, an API server waits a minute for its watches. What etcd has, it has."""
         process = self._processes.pop(name, None)
-        if process is None:
-            return
-        process.terminate()
-        try:
-            process.wait(_STOP)
-        except subprocess.TimeoutExpired:
+        if process is not None:
             process.kill()
             process.wait()
 

@@ -9,6 +9,7 @@ from pools import FAST, SLOW, model, prediction
 from chimera_router.arrivals import ActivePool
 from chimera_router.datalayer.datastore import Datastore
 from chimera_router.director import Director
+from chimera_router.discovery_settings import FileDiscovery
 from chimera_router.flowcontrol.types import HoldLimits
 from chimera_router.parsing.limits import Limits
 from chimera_router.prediction.port import Judgement, Observation, Query
@@ -71,7 +72,7 @@ def settings(limits: Limits | None = None, flow_control: HoldLimits | None = Non
         scheduler=Scheduler(policy=Slack(1.0, 0.1)),
         limits=limits or Limits(),
         bundle=BundleSource(path=None, sha256=""),
-        endpoints_file=Path("endpoints.json"),
+        discovery=FileDiscovery(Path("endpoints.json")),
         flow_control=flow_control,
     )
 

@@ -6,6 +6,7 @@ import pytest
 
 from chimera_router import arguments
 from chimera_router.access.modes import Mode
+from chimera_router.arguments import ConfigMapName
 
 CONFIG = ("--config", "router.json")
 
@@ -40,3 +41,31 @@ def test_plain_text_goes_with_no_certificate(other: tuple[str, ...], capsys: pyt
         arguments.parse([*CONFIG, "--insecure", *other])
 
     assert "--insecure goes with none of" in capsys.readouterr().err
+
+
+def test_configuration_is_a_file_or_a_config_map() -> None:
+    """Both say where the RouterConfig is."""
+    file = arguments.parse(["--config", "/etc/router.json"])
+    config_map = arguments.parse(["--config-map", "models/assistants-router", "--kubeconfig", "/k"])
+
+    assert (file.config, file.kubeconfig) == (Path("/etc/router.json"), None)
+    assert (config_map.config, config_map.kubeconfig) == (ConfigMapName("models", "assistants-router"), Path("/k"))
+
+
+@pytest.mark.parametrize(
+    ("told", "rule"),
+    [
+        pytest.param([], "one of the arguments --config --config-map is required", id="neither"),
+        pytest.param(["--config", "f", "--config-map", "n/c"], "not allowed with", id="both"),
+        *[
+            pytest.param(["--config-map", text], "must be NAMESPACE/NAME", id=text)
+            for text in ("c", "/c", "n/", "n/c/d")
+        ],
+    ],
+)
+def test_configuration_is_one_place(told: list[str], rule: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Anything else ends the start with a line of usage."""
+    with pytest.raises(SystemExit, match="2"):
+        arguments.parse(told)
+
+    assert rule in capsys.readouterr().err

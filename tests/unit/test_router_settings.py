@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from chimera_router import settings
+from chimera_router.discovery_settings import FileDiscovery, KubernetesDiscovery
 from chimera_router.engines.profiles import SGLANG, TRTLLM, VLLM, EngineProfile
 from chimera_router.errors import ConfigError
 from chimera_router.scheduling.policies import Marginal
@@ -16,6 +17,7 @@ COEFFICIENTS = {
     "kvTokens": "1000000",
 }
 SMALL = {"name": "small", "aliases": ["gpt-mini"], "coefficients": COEFFICIENTS, "priority": True}
+POOL = {"namespace": "models", "inferencePool": "assistants"}
 
 NAMES = {"running": "busy", "waiting": "line", "kvUsage": "cache:full"}
 
@@ -43,7 +45,7 @@ def test_paths_start_where_the_file_lies() -> None:
     relative = parse(bundle={"path": "b"})
     absolute = parse(bundle={"path": "/b"})
 
-    assert relative.endpoints_file == Path("/etc/chimera/e.json")
+    assert relative.discovery == FileDiscovery(Path("/etc/chimera/e.json"))
     assert (relative.bundle.path, absolute.bundle.path) == (Path("/etc/chimera/b"), Path("/b"))
 
 
@@ -61,6 +63,17 @@ def test_limits_override_one_by_one() -> None:
     limits = parse(limits={"maxBodyBytes": "100"}).limits
 
     assert (limits.max_body_bytes, limits.max_json_depth) == (100, 64)
+
+
+@pytest.mark.parametrize(
+    ("said", "max_age"),
+    [pytest.param({}, 600.0, id="unset"), pytest.param({"maxAgeSeconds": 120}, 120.0, id="the least")],
+)
+def test_pool_in_kubernetes_is_a_source(said: dict[str, object], max_age: float) -> None:
+    """Endpoints come from an InferencePool where the configuration names one, for ten minutes without a word of it."""
+    found = parse(discovery={"kubernetes": {**POOL, **said}}).discovery
+
+    assert found == KubernetesDiscovery(namespace="models", inference_pool="assistants", max_age=max_age)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +106,12 @@ def test_engine_of_a_model_that_left_is_read_as_vllm() -> None:
         ({"models": [SMALL, SMALL]}, "names must be unique"),
         ({"models": [SMALL, {**SMALL, "name": "other"}]}, "'gpt-mini' stands for two things"),
         ({"models": [{**SMALL, "name": "auto"}]}, "'auto' stands for two things"),
-        ({"discovery": None}, "discovery.file.path"),
+        ({"discovery": None}, "discovery: needs a source"),
+        ({"discovery": {"file": {}}}, "discovery.file.path: must be set"),
+        ({"discovery": {"kubernetes": {"namespace": "n"}}}, "namespace and inferencePool must be set"),
+        ({"discovery": {"kubernetes": {**POOL, "maxAgeSeconds": 119}}}, "maxAgeSeconds: must be at least 120"),
+        ({"discovery": {"kubernetes": {**POOL, "maxAgeSeconds": "Infinity"}}}, "maxAgeSeconds: .* finite"),
+        ({"discovery": {"kubernetes": {**POOL, "maxAgeSeconds": "NaN"}}}, "maxAgeSeconds"),
         ({"models": [{"name": "small"}]}, "coefficients must be above zero"),
         ({"routing": {"static": {"model": "nobody"}}}, "routing.static.model: names no model of the pool"),
         ({"modles": []}, "modles"),

@@ -1,12 +1,15 @@
 """Find endpoints in a file, and follow its changes."""
 
-from collections.abc import AsyncIterator, Collection
+import asyncio
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 
 import msgspec
 from watchfiles import awatch
 
+from chimera_router.datalayer.datastore import Datastore
+from chimera_router.datalayer.membership import Standing
 from chimera_router.errors import ConfigError
 from chimera_router.scheduling.types import Endpoint
 
@@ -21,6 +24,51 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
     endpoints: list[_Entry]
+
+
+class FileEndpoints:
+    """The endpoints that a file lists.
+
+    Args:
+        path: Of the file.
+        datastore: Takes each new list, whole.
+        reloaded: Called after each change of the file; with the error where the list was refused and the old one stays.
+    """
+
+    synced = True  # the file was read before anything is served
+    age = 0.0  # seconds; what is in the file holds
+
+    def __init__(self, path: Path, datastore: Datastore, *, reloaded: Callable[[ConfigError | None], None]) -> None:
+        self._path = path
+        self._datastore = datastore
+        self._reloaded = reloaded
+        self._models: Collection[str] = ()
+        self.counts: Mapping[Standing, int] = {}
+
+    async def prepare(self, models: Collection[str]) -> Callable[[], None]:
+        """Return what publishes the endpoints of these models, from now on; until it is called nothing changes.
+
+        Raises:
+            ConfigError: The file cannot be read or breaks a rule; the text names it and the rule.
+        """
+        endpoints = await asyncio.to_thread(read, self._path, models=models)
+
+        def take() -> None:
+            self._models = models
+            self.counts = {Standing.ENDPOINT: len(endpoints)}
+            self._datastore.replace(endpoints)
+
+        return take
+
+    async def run(self) -> None:
+        """Take the new list whenever the file changes, until cancelled; an invalid one changes nothing."""
+        async for _ in changes(self._path):
+            try:
+                (await self.prepare(self._models))()
+            except ConfigError as error:
+                self._reloaded(error)
+            else:
+                self._reloaded(None)
 
 
 def parse(text: str, *, models: Collection[str]) -> tuple[Endpoint, ...]:

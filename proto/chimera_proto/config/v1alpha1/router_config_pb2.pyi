@@ -291,13 +291,25 @@ class Limits(_message.Message):
     def __init__(self, max_body_bytes: _Optional[int] = ..., max_json_depth: _Optional[int] = ..., max_choices: _Optional[int] = ..., max_output_tokens: _Optional[int] = ..., max_header_bytes: _Optional[int] = ..., max_reading: _Optional[int] = ..., max_reading_bytes: _Optional[int] = ..., first_byte_seconds: _Optional[float] = ..., body_seconds: _Optional[float] = ...) -> None: ...
 
 class Discovery(_message.Message):
-    __slots__ = ("file",)
+    __slots__ = ("file", "kubernetes")
     FILE_FIELD_NUMBER: _ClassVar[int]
+    KUBERNETES_FIELD_NUMBER: _ClassVar[int]
     file: FileDiscovery
-    def __init__(self, file: _Optional[_Union[FileDiscovery, _Mapping]] = ...) -> None: ...
+    kubernetes: KubernetesDiscovery
+    def __init__(self, file: _Optional[_Union[FileDiscovery, _Mapping]] = ..., kubernetes: _Optional[_Union[KubernetesDiscovery, _Mapping]] = ...) -> None: ...
 
 class FileDiscovery(_message.Message):
     __slots__ = ("path",)
     PATH_FIELD_NUMBER: _ClassVar[int]
     path: str
     def __init__(self, path: _Optional[str] = ...) -> None: ...
+
+class KubernetesDiscovery(_message.Message):
+    __slots__ = ("namespace", "inference_pool", "max_age_seconds")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    INFERENCE_POOL_FIELD_NUMBER: _ClassVar[int]
+    MAX_AGE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    inference_pool: str
+    max_age_seconds: float
+    def __init__(self, namespace: _Optional[str] = ..., inference_pool: _Optional[str] = ..., max_age_seconds: _Optional[float] = ...) -> None: ...
