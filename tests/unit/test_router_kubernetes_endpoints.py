@@ -79,12 +79,17 @@ async def test_pods_are_those_of_the_selector() -> None:
 
 
 async def test_other_selector_keeps_the_list_until_its_pods_are_known() -> None:
-    """Between two selectors there is no moment without endpoints."""
-    changed, other = asyncio.Event(), event("MODIFIED", pool(8000, app="better"))
+    """Between two selectors there is no moment without endpoints, and after it the old ones are not followed."""
+    changed, late = asyncio.Event(), asyncio.Event()
+    other = event("MODIFIED", pool(8000, app="better"))
     better = pod("b", "10.0.0.2", labels={"app": "better", "chimera.dev/model": "large"})
-    async with found([POOL, [changed, other]], [page(pod("a")), [1000.0], page(better)]) as made:
+    async with found(
+        [POOL, [changed, other]], [page(pod("a")), [late, event("MODIFIED", pod("a"))], page(better)]
+    ) as made:
         await settled()
         changed.set()
+        await settled()
+        late.set()
         await settled()
 
         assert made.lists == [["a"], ["b"]]
@@ -138,6 +143,17 @@ async def test_list_that_nobody_confirms_is_withdrawn_at_its_age() -> None:
         (await made.source.prepare(["small"]))()
 
         assert (made.lists, made.source.age) == ([["a"], []], 122.0)
+
+
+async def test_server_that_is_never_reached_ends_what_was_before() -> None:
+    """What another source had found stays no longer than what this one finds."""
+    async with found([UNREACHABLE] * 100, []) as made:
+        await made.time.passes(120.0)
+        assert made.names == ["before"]
+
+        await made.time.passes(2.0)
+
+        assert (made.lists, made.source.synced) == ([[]], False)
 
 
 async def test_half_a_confirmation_is_none() -> None:

@@ -90,14 +90,18 @@ async def test_file_is_followed(followed: Followed) -> None:
 
 
 async def test_nothing_changes_until_settings_are_taken(followed: Followed) -> None:
-    """Endpoints of new settings are read first, and published only when the settings are swapped."""
+    """Endpoints of new models are read first, published when the settings are swapped, followed from then on."""
     followed.lists("a.json", "x", model="large")
 
     take = await followed.sources.prepare(followed.settings("large"))
     assert followed.names == ["a"]
     take()
-
     assert followed.names == ["x"]
+    await settled()
+
+    followed.lists("a.json", "x", "y", model="large")
+
+    await followed.become("x", "y")
 
 
 async def test_other_place_is_followed_from_then_on(followed: Followed) -> None:

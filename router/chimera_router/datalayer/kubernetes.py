@@ -107,12 +107,11 @@ class KubernetesEndpoints:
         self._put(found)
 
     async def _watch_age(self) -> None:
-        """Withdraw what is published once it is too old: by then other pods may have the addresses."""
+        """Withdraw what is in use, whoever published it, once it is too old: other pods may have the addresses."""
         while True:
             await self._watcher.sleep(AGE_CHECK)
-            if self._published and self.age > self._max_age:
+            if self._published != () and self.age > self._max_age:
                 _log.error("endpoints withdrawn, nobody confirms them", seconds=round(self.age))
-                self._pods = None
                 self._put(NOBODY)
 
     def _put(self, found: Membership) -> None:
