@@ -63,3 +63,21 @@ async def test_controllers_run_when_they_are_asked_for(control_plane: ControlPla
             return namespace not in {each.metadata.name for each in (await core.list_namespace()).items}
 
         await until(gone, seconds=50)
+
+
+async def test_scheduler_runs_when_it_is_asked_for(control_plane: ControlPlane, cluster: Cluster) -> None:
+    """With the scheduler, a pod gets the node that has room for it."""
+    core, namespace = client.CoreV1Api(cluster.api), await cluster.namespace()
+    room = {"cpu": "4", "memory": "8Gi", "pods": "10"}
+    await core.create_node(client.V1Node(metadata=client.V1ObjectMeta(name="node")))
+    await core.patch_node("node", {"spec": {"taints": None}})  # without a kubelet it would count as not ready
+    await core.patch_node_status("node", {"status": {"capacity": room, "allocatable": room}})
+
+    with control_plane.scheduler():
+        await cluster.pod(namespace, "a", "10.1.0.1")
+
+        async def placed() -> bool:
+            return (await core.read_namespaced_pod("a", namespace)).spec.node_name == "node"
+
+        await until(placed)
+    await core.delete_node("node")
