@@ -21,6 +21,7 @@ from chimera_router.feedback.server import FeedbackServer
 from chimera_router.management import server as management
 from chimera_router.management.pages import Management
 from chimera_router.picker import Picker
+from chimera_router.readiness import Readiness
 from chimera_router.telemetry import logs
 
 USAGE_ERROR = 2
@@ -40,38 +41,31 @@ def main() -> None:
 
 
 async def _serve(told: Arguments) -> None:
-    stop, serving = asyncio.Event(), asyncio.Event()
+    stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-
-    def unready() -> str:
-        return "stopping" if stop.is_set() else "" if serving.is_set() else "starting"
-
     async with AsyncExitStack() as stack:
         running = await _unless(stop, stack.enter_async_context(picker.opened(told)))
         if running is None:
             return
         outside = await stack.enter_async_context(edge.opened(told, running.metrics))
-        pages = Management(running.director, unready=unready, gate=outside.gate)
-        management_port = await _serve_pages(stack, pages, told, outside)
         health = Health()
-        serving_port = server(
-            told.transport,
-            running.director,
-            health,
-            host=told.host,
-            port=told.grpc_port,
-            certificates=outside.certificates,
+        readiness = Readiness(health, lambda: running.synced)
+        pages = Management(running.director, unready=readiness.why_not, gate=outside.gate)
+        management_port = await _serve_pages(stack, pages, told, outside)
+        certificates = outside.certificates
+        port = server(
+            told.transport, running.director, health, host=told.host, port=told.grpc_port, certificates=certificates
         )
-        stack.push_async_callback(drain, serving_port, health, told.drain)
+        stack.push_async_callback(drain, port, health, told.drain)
         if told.feedback_port is not None:
             await _serve_feedback(stack, running.director, told, outside)
         await running.start()
-        await serving_port.start()
-        health.say(serving=True)
-        serving.set()
-        _log.info("serving", grpc_port=serving_port.port, management_port=management_port)
-        await _until(stop, *running.work(), *outside.work())
+        await port.start()
+        readiness.serving = True
+        _log.info("serving", grpc_port=port.port, management_port=management_port)
+        await _until(stop, readiness.run(), *running.work(), *outside.work())
+        readiness.stopping = True
 
 
 async def _unless(stop: asyncio.Event, opening: Coroutine[Any, Any, Picker]) -> Picker | None:

@@ -73,12 +73,27 @@ async def test_bad_configuration_changes_nothing(
 async def test_configuration_is_waited_for(control_plane: ControlPlane, cluster: Cluster) -> None:
     """A picker that starts before its ConfigMap is there serves as soon as it is."""
     namespace = await cluster.namespace()
+    await cluster.pool(namespace, 8000, app="engines")
     async with cluster_picker(control_plane.kubeconfig(), f"{namespace}/router") as running:
         await asyncio.wait_for(_said(running, b"configuration not found"), 20)
 
         await cluster.config_map(namespace, "router", router_json=config(namespace))
 
         await until(running.serving)
+
+
+async def test_pool_is_waited_for(control_plane: ControlPlane, cluster: Cluster) -> None:
+    """A picker is not ready before its InferencePool is there, for it knows no endpoints until then."""
+    namespace = await cluster.namespace()
+    await cluster.config_map(namespace, "router", router_json=config(namespace))
+    async with cluster_picker(control_plane.kubeconfig(), f"{namespace}/router") as running:
+        await asyncio.wait_for(_said(running, b"serving"), 20)
+        ready_without = await running.serving()
+
+        await cluster.pool(namespace, 8000, app="engines")
+
+        await until(running.serving)
+    assert not ready_without
 
 
 async def test_picker_that_waits_can_be_stopped(control_plane: ControlPlane, cluster: Cluster) -> None:
