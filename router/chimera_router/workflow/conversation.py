@@ -109,6 +109,11 @@ def response_key(tenant: str, response: str) -> bytes:
     return _digest(tenant, b"response", _bytes(response))
 
 
+def request_key(tenant: str, request: str) -> bytes:
+    """Return the digest of a request's id."""
+    return _digest(tenant, b"request", _bytes(request))
+
+
 def _asked(digest: bytes, previous: str) -> bytes:
     """Return the digest of what is asked: equal words after two responses are two questions."""
     return _digest("", digest, _bytes(previous)) if previous else digest

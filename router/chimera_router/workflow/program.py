@@ -1,5 +1,6 @@
 """One workflow as the picker remembers it."""
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -53,7 +54,10 @@ class Program:
         choice: What feedback will be held against; None until its first request was decided.
         judged: Whether it has had its feedback.
         untold: The latest answer, where it passed unseen.
-        touched: Seconds on a monotonic clock when a request last came or went.
+        asked: Seconds on a monotonic clock when its latest request came, to whichever picker.
+        touched: Seconds on that clock when a request last came or went.
+        elsewhere_stages: Of its stages, those that other pickers served.
+        elsewhere_tokens: Of its tokens, those of such stages.
     """
 
     tenant: str
@@ -74,4 +78,7 @@ class Program:
     choice: Choice | None = None
     judged: bool = False
     untold: Untold | None = None
+    asked: float = -math.inf
     touched: float = 0.0
+    elsewhere_stages: int = 0
+    elsewhere_tokens: int = 0

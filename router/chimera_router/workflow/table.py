@@ -1,15 +1,18 @@
 """The program table: what is known of every workflow that may send another request."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from chimera_router.errors import AlreadyJudged, UnknownResponse, UnknownWorkflow
 from chimera_router.parsing.replies import Answer
 from chimera_router.scheduling.types import Assignment
 from chimera_router.values import value
+from chimera_router.workflow import recall
 from chimera_router.workflow.conversation import Conversation, response_key
 from chimera_router.workflow.evidence import EvidenceIndex, continued, retried
 from chimera_router.workflow.identity import Claim, FoundBy
+from chimera_router.workflow.parts import absorb
 from chimera_router.workflow.program import Choice, Program, Untold
+from chimera_router.workflow.recall import Lookup, Sighting
 from chimera_router.workflow.store import ProgramStore, TableLimits
 
 __all__ = ["Arrival", "Choice", "Program", "ProgramTable", "TableLimits", "Untold"]
@@ -39,10 +42,12 @@ class ProgramTable:
 
     Attributes:
         opened: Number of workflows so far.
+        changed: Called with a workflow of which other pickers should hear, and the digests that lead to it of late.
     """
 
     def __init__(self, *, new_id: Callable[[], str], limits: TableLimits | None = None) -> None:
         self.opened = 0
+        self.changed: Callable[[Program, Sequence[bytes]], None] = _nobody
         self._new_id = new_id
         self._store = ProgramStore(limits or TableLimits(), self._forget)
         self._evidence = EvidenceIndex()
@@ -50,6 +55,24 @@ class ProgramTable:
 
     def __len__(self) -> int:
         return len(self._store)
+
+    def lookup(self, conversation: Conversation, claim: Claim | None) -> Lookup | None:
+        """Return what other pickers may know better about a request that is about to arrive; None where none can."""
+        if claim is None:
+            return recall.unstated(conversation, self._evidence)
+        known = self._store.get(conversation.tenant, claim.id)
+        return recall.stated(conversation, claim.id, known, self._evidence)
+
+    def adopt(self, tenant: str, sightings: Iterable[Sighting], now: float) -> None:
+        """Take up what other pickers know of a tenant's workflows; `now` in seconds on a monotonic clock."""
+        for sighting in sightings:
+            part = sighting.part
+            program = self._store.get(tenant, part.id) or self._open(tenant, part.id, stage=-1)
+            if absorb(program, part):
+                self._name_request(program, part.request_id)
+            program.responses |= {key: part.responses[key] for key in sighting.keys if key in part.responses}
+            self._evidence.add(program, sighting.keys)
+            self._store.touch(program, now)
 
     def arrive(
         self, conversation: Conversation, *, claim: Claim | None = None, retry: bool = False, now: float
@@ -71,7 +94,7 @@ class ProgramTable:
             known = self._store.get(conversation.tenant, claim.id)
         else:
             known = made_by or self._found(conversation, retry=retry, now=now)
-        program = known or self._open(conversation.tenant, claim)
+        program = known or self._open(conversation.tenant, claim.id if claim else self._new_id())
         self._ask(program, conversation.digest, now)
         return Arrival(program, _found_by(known, claim, held), conversation, held)
 
@@ -91,6 +114,7 @@ class ProgramTable:
         if program.choice is None or program.choice.model != assignment.model:
             program.choice = Choice(assignment.model, confidence, corrected)
         self._name_request(program, request_id)
+        self.changed(program, (program.digest,))
 
     def judge(self, tenant: str, *, workflow_id: str = "", request_id: str = "", now: float) -> Choice:
         """Return what decided a workflow, for the one judgement it may have.
@@ -113,6 +137,7 @@ class ProgramTable:
         if program.judged:
             raise AlreadyJudged
         program.judged = True
+        self.changed(program, ())
         return program.choice
 
     def remember(self, program: Program, asked: Conversation, answer: Answer, made_at: Assignment) -> None:
@@ -126,14 +151,15 @@ class ProgramTable:
         """
         if program not in self._store:
             return
-        keys = asked.replied(answer.replies)
-        self._evidence.add(program, keys)
-        if program.digest == asked.digest:
-            program.latest = keys
+        keys = said = asked.replied(answer.replies)
         if answer.id:
             key = response_key(asked.tenant, answer.id)
             program.responses[key] = made_at
-            self._evidence.add(program, (key,))
+            keys = (*said, key)
+        self._evidence.add(program, keys)
+        if program.digest == asked.digest:
+            program.latest = said
+        self.changed(program, keys)
 
     def finish(self, program: Program, *, output_tokens: int) -> None:
         """Add what a stage generated."""
@@ -141,11 +167,13 @@ class ProgramTable:
         program.last_tokens = output_tokens
         program.largest_tokens = max(program.largest_tokens, output_tokens)
         program.answered = True
+        self.changed(program, ())
 
     def passed(self, program: Program, untold: Untold) -> None:
         """Note that a stage was answered, but not what it was told."""
         program.answered = True
         program.untold = untold
+        self.changed(program, ())
 
     def tell(self, arrival: Arrival) -> tuple[Untold, int] | None:
         """Return the answer before a request, where it passed unseen and the request repeats it, and its tokens.
@@ -165,12 +193,15 @@ class ProgramTable:
         """Note that a request is over, answered or not; called once for every arrival."""
         program.in_flight -= 1
         self._store.touch(program, now)
+        if program.assignment and not program.answered:  # it failed: whoever hears the client try again should know
+            self.changed(program, (program.digest,))
 
     def _made(self, conversation: Conversation) -> tuple[Program | None, Assignment | None]:
         if not conversation.previous:
             return None, None
         for program in self._evidence.holders(conversation.previous):
-            return program, program.responses[conversation.previous]
+            if held := program.responses.get(conversation.previous):
+                return program, held
         raise UnknownResponse
 
     def _found(self, conversation: Conversation, *, retry: bool, now: float) -> Program | None:
@@ -182,13 +213,13 @@ class ProgramTable:
         if program.digest and program.digest != digest:
             program.stage += 1
             program.latest = ()
-        program.digest, program.answered = digest, False
+        program.digest, program.answered, program.asked = digest, False, now
         program.in_flight += 1
         self._evidence.add(program, (digest,))
         self._store.touch(program, now)
 
-    def _open(self, tenant: str, claim: Claim | None) -> Program:
-        program = Program(tenant=tenant, id=claim.id if claim else self._new_id(), ordinal=self.opened)
+    def _open(self, tenant: str, program_id: str, *, stage: int = 0) -> Program:
+        program = Program(tenant=tenant, id=program_id, ordinal=self.opened, stage=stage)
         self.opened += 1
         self._store.add(program)
         return program
@@ -207,6 +238,10 @@ class ProgramTable:
     def _forget(self, program: Program) -> None:
         self._evidence.forget(program)
         self._forget_request(program)
+
+
+def _nobody(_program: Program, _keys: Sequence[bytes]) -> None:
+    """Tell nobody."""
 
 
 def _found_by(known: Program | None, claim: Claim | None, held: Assignment | None) -> FoundBy:
