@@ -24,7 +24,8 @@ ChimeraError
 ├── ConfigError             a RouterConfig, a file it names, a certificate or the command line breaks a rule
 ├── ApiServerError          the Kubernetes API server did not do what it was asked
 ├── BundleError             a bundle was refused
-└── StateError              a saved state was refused
+├── StateError              a saved state was refused
+└── ServerAway              the server between the pickers of a pool does not answer
 """
 
 from enum import StrEnum
@@ -238,3 +239,7 @@ class BundleError(ChimeraError):
 
 class StateError(ChimeraError):
     """A saved state was refused; the text names the file and the rule."""
+
+
+class ServerAway(ChimeraError):  # noqa: N818 - what is the matter, in the field's words
+    """The server that keeps workflows cannot be reached, refuses or is slow; the text names the kind of failure."""
