@@ -1,12 +1,14 @@
 """The command line of one picker process, parsed once."""
 
 import argparse
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from chimera_router.access.modes import Mode
 from chimera_router.prediction.compute import Device
+from chimera_router.sharing import settings as sharing
 from chimera_router.transports import Transport
 
 DRAIN = 30.0  # seconds that open streams get after a stop is asked for; GIE's pickers take the same
@@ -35,6 +37,8 @@ class Arguments:
         management_port: Of metrics, status, explain and feedback over HTTP.
         feedback_port: Of feedback over gRPC; None serves none.
         state_path: Folder that keeps what was learned; None keeps nothing.
+        shared_workflows: URL of the server that keeps workflows for all pickers of the pool; None remembers alone.
+        shared_workflows_deadline: Seconds that a request waits for a look-up there.
         prediction_device: Where a bundle's transformer is computed.
         prediction_threads: Of a transformer on a processor.
         drain: Seconds that open streams get on SIGTERM.
@@ -59,6 +63,8 @@ class Arguments:
     management_port: int
     feedback_port: int | None
     state_path: Path | None
+    shared_workflows: str | None
+    shared_workflows_deadline: float
     prediction_device: Device
     prediction_threads: int
     drain: float
@@ -95,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--management-port", type=int, default=9090, help="metrics, status, explain, feedback")
     parser.add_argument("--feedback-port", type=int, help="feedback over gRPC; not served where not given")
     parser.add_argument("--state-path", type=Path, metavar="DIR", help="folder that keeps what was learned")
+    _add_sharing(parser)
     _add_prediction(parser)
     parser.add_argument("--drain", type=float, default=DRAIN, help="seconds that open streams get on SIGTERM")
     parser.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
@@ -115,6 +122,22 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
         help="ConfigMap with the RouterConfig under the key router.json",
     )
     parser.add_argument("--kubeconfig", type=Path, help="for the Kubernetes API server; in a pod it is not needed")
+
+
+def _add_sharing(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        sharing.FLAG,
+        metavar="URL",
+        help="Valkey or Redis that keeps workflows for all pickers of the pool, redis://host:port/database or "
+        f"rediss://; needs {sharing.SECRET}, takes {sharing.PASSWORD}, either also with _FILE",
+    )
+    parser.add_argument(
+        f"{sharing.FLAG}-deadline",
+        type=_seconds,
+        default=sharing.DEADLINE,
+        metavar="SECONDS",
+        help="that a request waits for a look-up there",
+    )
 
 
 def _add_prediction(parser: argparse.ArgumentParser) -> None:
@@ -181,6 +204,13 @@ def _config_map(text: str) -> ConfigMapName:
     if not namespace or not name or "/" in name:
         raise argparse.ArgumentTypeError("must be NAMESPACE/NAME")
     return ConfigMapName(namespace, name)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0.0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError("must be above 0")
+    return seconds
 
 
 def _positive(text: str) -> int:

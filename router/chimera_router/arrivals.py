@@ -10,9 +10,12 @@ from chimera_router.prediction.port import Observation, Predictor, Query
 from chimera_router.protocol.events import Choose
 from chimera_router.scheduling.types import SchedulingRequest
 from chimera_router.settings import PoolSettings
+from chimera_router.sharing.port import SharedWorkflows
 from chimera_router.telemetry.metrics import Metrics
 from chimera_router.values import value
 from chimera_router.workflow import identity
+from chimera_router.workflow.conversation import Conversation
+from chimera_router.workflow.recall import Lookup
 from chimera_router.workflow.table import Arrival, ProgramTable
 
 
@@ -50,9 +53,10 @@ class Arrivals:
         metrics: Count lengths that are learned late.
         clock: Seconds on a monotonic clock.
         wall: Seconds since the Unix epoch.
+        shared: What all pickers of the pool know of its workflows; None where each remembers its own.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is known of a request comes from as many places
         self,
         table: ProgramTable,
         datastore: Datastore,
@@ -60,12 +64,14 @@ class Arrivals:
         *,
         clock: Callable[[], float],
         wall: Callable[[], float],
+        shared: SharedWorkflows | None = None,
     ) -> None:
         self._table = table
         self._datastore = datastore
         self._metrics = metrics
         self._clock = clock
         self._wall = wall
+        self._shared = shared
 
     def take(self, pool: ActivePool, asked: Choose) -> Arrived:
         """Find a request's workflow; `leave` must follow unless an exchange begins.
@@ -74,12 +80,31 @@ class Arrivals:
             UnknownResponse: It goes on from a response that its tenant never got, or that is forgotten.
             InvalidRequest: It goes on from a response of another model than it names.
         """
+        return self._placed(pool, asked, translation.conversation(asked), self._clock())
+
+    async def receive(self, pool: ActivePool, asked: Choose) -> Arrived:
+        """The same, once other pickers have had a moment to say what they know of the workflow."""
         started = self._clock()
+        conversation = translation.conversation(asked)
+        if self._shared is not None:
+            await self.recall(self._table.lookup(conversation, identity.claim(asked.headers)))
+        return self._placed(pool, asked, conversation, started)
+
+    async def recall(self, lookup: Lookup | None) -> None:
+        """Learn what other pickers know, where there are any."""
+        if self._shared is not None and lookup is not None:
+            self._table.adopt(lookup.tenant, await self._shared.look_up(lookup), self._clock())
+
+    def leave(self, arrived: Arrived) -> None:
+        """It takes no part in its workflow any more."""
+        self._table.leave(arrived.arrival.program, self._clock())
+
+    def _placed(self, pool: ActivePool, asked: Choose, conversation: Conversation, started: float) -> Arrived:
         arrival = self._table.arrive(
-            translation.conversation(asked),
+            conversation,
             claim=identity.claim(asked.headers),
             retry=identity.retries(asked.headers),
-            now=started,
+            now=self._clock(),
         )
         self._learn_late(pool.predictor, arrival)
         try:
@@ -95,10 +120,6 @@ class Arrivals:
             request=request,
             seconds=self._clock() - started,
         )
-
-    def leave(self, arrived: Arrived) -> None:
-        """It takes no part in its workflow any more."""
-        self._table.leave(arrived.arrival.program, self._clock())
 
     def _addresses(self) -> Iterator[str]:
         return (endpoint.address for endpoint in self._datastore.endpoints)

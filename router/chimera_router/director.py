@@ -42,9 +42,10 @@ from chimera_router.scheduling.types import (
     Rejection,
     SchedulingRequest,
 )
+from chimera_router.sharing.port import SharedWorkflows
 from chimera_router.tally import Tally
 from chimera_router.telemetry.metrics import Metrics
-from chimera_router.workflow import identity
+from chimera_router.workflow import identity, recall
 from chimera_router.workflow.table import ProgramTable
 
 Step = TypeVar("Step")
@@ -63,6 +64,7 @@ class Director:
         intake: Of the bodies that are being read.
         sampling: Says which answers are looked at, where that is up to the picker.
         unseen: The answers that nobody looks at.
+        shared: What all pickers of the pool know of its workflows; None where each remembers its own.
     """
 
     pool: ActivePool
@@ -78,6 +80,7 @@ class Director:
     intake: Intake = field(default_factory=Intake)
     sampling: Sampling = field(default_factory=Sampling)
     unseen: Unseen = field(default_factory=Unseen)
+    shared: SharedWorkflows | None = None
     tally: Tally = field(default_factory=Tally)
     fits: Fits = field(default_factory=Fits)
     meters: Meters = field(default_factory=Meters)
@@ -88,7 +91,11 @@ class Director:
 
     def __post_init__(self) -> None:
         self.holding = Holding(room=self._room, clock=self.clock, registry=self.metrics.registry)
-        self.arrivals = Arrivals(self.table, self.datastore, self.metrics, clock=self.clock, wall=self.wall)
+        self.arrivals = Arrivals(
+            self.table, self.datastore, self.metrics, clock=self.clock, wall=self.wall, shared=self.shared
+        )
+        if self.shared is not None:
+            self.table.changed = self.shared.tell
         self.datastore.changed = self.holding.wake
         self.datastore.counted = self._counted
 
@@ -109,7 +116,7 @@ class Director:
     @property
     def prompt(self) -> bool:
         """Whether a choice waits for nobody: then `choose_all` may be called."""
-        return self.pool.predictor.prompt and self.pool.settings.flow_control is None
+        return self.shared is None and self.pool.predictor.prompt and self.pool.settings.flow_control is None
 
     def choose_all(self, asked: Sequence[Choose]) -> list[Exchange | Exception]:
         """Return, at once, what each request begins, or why it is refused: as `choose`, but predicted together.
@@ -138,7 +145,7 @@ class Director:
             InvalidRequest: It goes on from a response of another model than it names.
             Overloaded: Flow control refuses it.
         """
-        arrived = self.arrivals.take(self.pool, asked)
+        arrived = await self.arrivals.receive(self.pool, asked)
         try:
             started = self.clock()
             predictions = await arrived.pool.predictor.predict(arrived.query)
@@ -164,13 +171,14 @@ class Director:
         predictions = await self.pool.predictor.predict(translation.query(request, headers, None))
         return self._schedule(self.pool, scheduling, predictions, self.snapshot())
 
-    def judge(self, success: float, *, tenant: str, workflow_id: str = "", request_id: str = "") -> str:
+    async def judge(self, success: float, *, tenant: str, workflow_id: str = "", request_id: str = "") -> str:
         """Take feedback on a workflow, named by its own id or its latest request's; return the model that answered.
 
         Raises:
             UnknownWorkflow: There is none such.
             AlreadyJudged: It has been judged.
         """
+        await self.arrivals.recall(recall.judged(tenant, workflow_id=workflow_id, request_id=request_id))
         choice = self.table.judge(tenant, workflow_id=workflow_id, request_id=request_id, now=self.clock())
         judgement = Judgement(
             model=choice.model,

@@ -1,10 +1,11 @@
 """Put the parts of one picker together, and keep them current while it runs."""
 
 import asyncio
+import os
 import secrets
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,9 @@ from chimera_router.prediction.predictor import open_predictor
 from chimera_router.pulse import pulse
 from chimera_router.scheduling.ledger import Ledger
 from chimera_router.settings import PoolSettings
+from chimera_router.sharing import opening as sharing
+from chimera_router.sharing.port import SharedWorkflows
+from chimera_router.sharing.settings import read as read_sharing
 from chimera_router.sources import Reading, Sources
 from chimera_router.telemetry.metrics import (
     ApplicationCollector,
@@ -106,9 +110,12 @@ async def opened(arguments: Arguments) -> AsyncIterator[Picker]:
     compute = Compute(device=arguments.prediction_device, threads=arguments.prediction_threads)
     datastore = Datastore(ledger := Ledger())
     sources = Sources(ApiServer(arguments.kubeconfig), datastore, metrics)
-    async with aclosing(sources.readings(arguments.config)) as readings, open_session() as session:
+    async with AsyncExitStack() as stack:
+        readings = await stack.enter_async_context(aclosing(sources.readings(arguments.config)))
+        session = await stack.enter_async_context(open_session())
         pool = (await anext(readings))()
         (await sources.prepare(pool))()
+        shared = await stack.enter_async_context(_sharing(arguments, pool, metrics))
         director = Director(
             pool=ActivePool(settings=pool, predictor=_open_predictor(pool, metrics, kept.corrections, compute)),
             datastore=datastore,
@@ -119,6 +126,7 @@ async def opened(arguments: Arguments) -> AsyncIterator[Picker]:
             wall=time.time,
             conformance=arguments.conformance_headers,
             cache_salt=cache_salt.reader(arguments.cache_salt_key) if arguments.cache_salt_key else lambda _tenant: "",
+            shared=shared,
         )
         _watch(metrics, director, kept.corrections)
         yield Picker(
@@ -133,6 +141,18 @@ async def opened(arguments: Arguments) -> AsyncIterator[Picker]:
         )
     await kept.save()
     await director.pool.predictor.aclose()
+
+
+def _sharing(
+    arguments: Arguments, pool: PoolSettings, metrics: Metrics
+) -> AbstractAsyncContextManager[SharedWorkflows | None]:
+    """Return what opens the workflows that all pickers of the pool share; None where each remembers its own."""
+    if arguments.shared_workflows is None:
+        return nullcontext()
+    settings = read_sharing(arguments.shared_workflows, os.environ, deadline=arguments.shared_workflows_deadline)
+    return sharing.opened(
+        settings, pool=pool.catalog.pool, clock=time.monotonic, wall=time.time, registry=metrics.registry
+    )
 
 
 def _watch(metrics: Metrics, director: Director, corrections: Corrections) -> None:

@@ -19,6 +19,7 @@ from chimera_router.scheduling.policies import Slack
 from chimera_router.scheduling.scheduler import Scheduler
 from chimera_router.scheduling.types import Endpoint, ModelPrediction, Predictions, PredictionSource
 from chimera_router.settings import BundleSource, PoolSettings
+from chimera_router.sharing.port import SharedWorkflows
 from chimera_router.telemetry.metrics import Metrics, PoolCollector
 from chimera_router.workflow.table import ProgramTable
 
@@ -86,6 +87,8 @@ def director(
     limits: Limits | None = None,
     flow_control: HoldLimits | None = None,
     clock: Callable[[], float] | None = None,
+    wall: Callable[[], float] | None = None,
+    shared: SharedWorkflows | None = None,
 ) -> Director:
     """Return a director over one endpoint each of `small` and `large`; the predictor is sure of `large`."""
     ledger, metrics, clock, ids = Ledger(), Metrics(), clock or Clock(), itertools.count()
@@ -108,7 +111,8 @@ def director(
         ledger=ledger,
         metrics=metrics,
         clock=clock,
-        wall=lambda: 1_767_225_600.0 + clock(),
+        wall=wall or (lambda: 1_767_225_600.0 + clock()),
+        shared=shared,
     )
     metrics.watch(PoolCollector(made))
     return made

@@ -200,7 +200,7 @@ async def test_feedback_is_held_against_the_choice() -> None:
     made = director(predictor)
     await made.choose(asked(x_chimera_workflow_id="w", x_chimera_tenant="acme"))
 
-    model = made.judge(0.25, tenant="acme", workflow_id="w")
+    model = await made.judge(0.25, tenant="acme", workflow_id="w")
 
     assert model == "large"
     assert predictor.judged == [

@@ -39,7 +39,7 @@ def decode(message: bytes) -> proto.ReportRequest:
         raise InvalidRequest("The message must be a ReportRequest") from error
 
 
-def report(director: Director, message: proto.ReportRequest) -> proto.ReportResponse:
+async def report(director: Director, message: proto.ReportRequest) -> proto.ReportResponse:
     """Hand a report to the director.
 
     Raises:
@@ -51,7 +51,7 @@ def report(director: Director, message: proto.ReportRequest) -> proto.ReportResp
         raise InvalidRequest("One of workflow_id and request_id must be set", param="workflow_id")
     if not (message.HasField("success") and 0.0 <= message.success <= 1.0):
         raise InvalidRequest("success must be a number from 0 to 1", param="success")
-    model = director.judge(
+    model = await director.judge(
         message.success, tenant=message.tenant, workflow_id=message.workflow_id, request_id=message.request_id
     )
     return proto.ReportResponse(model=model)

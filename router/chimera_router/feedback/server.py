@@ -93,7 +93,7 @@ class _Servicer:
     async def _report(self, message: bytes, context: "_Context") -> proto.ReportResponse:
         try:
             await self._gate.admit(_authorization(context), _WANTED)
-            return report(self._director, decode(message))
+            return await report(self._director, decode(message))
         except RequestError as error:
             await context.abort(_STATUS[type(error)], str(error))
         except Exception as error:  # noqa: BLE001 - gRPC would send its words to the caller

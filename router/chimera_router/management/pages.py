@@ -89,7 +89,7 @@ class Management:
         return web.Response(text=mutations.explanation(decision, held=held), content_type="application/json")
 
     async def _feedback(self, request: web.Request) -> web.Response:
-        judged = report(self._director, parse_report(await request.read()))
+        judged = await report(self._director, parse_report(await request.read()))
         return web.json_response({"model": judged.model})
 
     async def _status(self, _request: web.Request) -> web.Response:
