@@ -68,11 +68,14 @@ class _Foresight:
 
 @dataclass(slots=True, kw_only=True)
 class VirtualPool:
-    """One engine each for `small` and `large`, and Poisson arrivals.
+    """Engines for `small` and `large`, pickers in front of them, and Poisson arrivals at one or another of these.
 
     Attributes:
-        settings: What the picker is told, coefficients included.
+        settings: What the pickers are told, coefficients included.
         engines: The engines' true coefficients, by model.
+        replicas: Engines of each model.
+        pickers: Each knows what it has sent itself, and what the engines say of themselves.
+        scraped: Whether engines say it.
         answers: Seconds and confidence of each answer, in the order of their ends.
         prices: Steered, at each arrival.
     """
@@ -81,32 +84,39 @@ class VirtualPool:
     engines: Mapping[str, Coefficients]
     rate: float
     seed: int = 1
+    replicas: int = 1
+    pickers: int = 1
+    scraped: bool = True
     answers: list[tuple[float, float]] = field(default_factory=list)
     prices: list[float] = field(default_factory=list)
 
     def run(self, requests: int) -> Director:
-        """Send so many requests through the picker to the engines; return the director."""
+        """Send so many requests through the pickers to the engines; return the first one's director."""
         run = _Run(self)
         run.run(requests)
-        return run.director
+        return run.directors[0]
 
 
 class _Run:
     def __init__(self, pool: VirtualPool) -> None:
         self.pool = pool
         self.draw = random.Random(pool.seed)  # noqa: S311 - a simulation
-        self.engines = {name: Engine(coefficients) for name, coefficients in pool.engines.items()}
+        self.models = {f"{name}-{n}": name for name in pool.engines for n in range(pool.replicas)}
+        self.engines = {name: Engine(pool.engines[model]) for name, model in self.models.items()}
         self.clock = VirtualTime(self.engines, self.on_event)
         self.foresight = _Foresight(self.draw)
         self.exchanges: dict[str, Exchange] = {}
         self.left = 0
         self.ids = count()
+        self.directors = [self.director() for _ in range(pool.pickers)]
+
+    def director(self) -> Director:
         ledger = Ledger()
-        self.datastore = Datastore(ledger)
-        self.datastore.replace([Endpoint(name=name, address=name, model=name) for name in pool.engines])
-        self.director = Director(
-            pool=ActivePool(settings=pool.settings, predictor=self.foresight),
-            datastore=self.datastore,
+        datastore = Datastore(ledger)
+        datastore.replace([Endpoint(name=name, address=name, model=model) for name, model in self.models.items()])
+        return Director(
+            pool=ActivePool(settings=self.pool.settings, predictor=self.foresight),
+            datastore=datastore,
             table=ProgramTable(new_id=lambda: f"wf-{next(self.ids)}"),
             ledger=ledger,
             metrics=Metrics(),
@@ -126,11 +136,12 @@ class _Run:
     def scrape(self) -> None:
         now = self.clock.now
         for name, engine in self.engines.items():
-            usage = engine.used_tokens(now) / self.pool.engines[name].kv_tokens
+            usage = engine.used_tokens(now) / self.pool.engines[self.models[name]].kv_tokens
             seen = EngineMetrics(
                 running=len(engine.running), waiting=len(engine.waiting), kv_usage=usage, scraped_at=now
             )
-            self.datastore.answered(name, seen)
+            for director in self.directors:
+                director.datastore.answered(name, seen if self.pool.scraped else None)
         if self.left:
             self.clock.call_at(now + SCRAPE, self.scrape)
 
@@ -138,14 +149,15 @@ class _Run:
         tokens = 1 + int(self.draw.lognormvariate(0.0, 0.7) * MEAN_TOKENS)
         prompt = 1 + int(self.draw.lognormvariate(0.0, 0.5) * MEAN_PROMPT)
         self.foresight.tokens = tokens
-        exchange = _returned(self.director.choose(_asked(ordinal, prompt)))
+        director = self.directors[ordinal % len(self.directors)]
+        exchange = _returned(director.choose(_asked(ordinal, prompt)))
         exchange.started(AnswerStarted(200))
         self.exchanges[str(ordinal)] = exchange
-        steer = self.director.steering.steer
+        steer = director.steering.steer
         if steer is not None:
             self.pool.prices.append(steer.price)
         request = Request(id=str(ordinal), prompt_tokens=prompt, output_tokens=tokens)
-        self.clock.submit(exchange.decision.model, request)
+        self.clock.submit(exchange.decision.endpoint.name, request)
 
     def on_event(self, _engine: str, event: Event) -> None:
         exchange = self.exchanges[event.request.id]
