@@ -27,6 +27,7 @@ from chimera_router.prediction.port import Judgement
 from chimera_router.protocol.events import Accounting, Choose, ChooseAny
 from chimera_router.protocol.intake import Intake
 from chimera_router.protocol.rules import Rules
+from chimera_router.scheduling.asleep import with_stand_ins
 from chimera_router.scheduling.fitting import Fits
 from chimera_router.scheduling.ledger import Ledger
 from chimera_router.scheduling.passages import Meters, Passing
@@ -65,6 +66,7 @@ class Director:
         sampling: Says which answers are looked at, where that is up to the picker.
         unseen: The answers that nobody looks at.
         shared: What all pickers of the pool know of its workflows; None where each remembers its own.
+        began: When it began, in seconds on the clock.
     """
 
     pool: ActivePool
@@ -87,9 +89,11 @@ class Director:
     steering: Steering = field(default_factory=Steering)
     holding: Holding = field(init=False)
     arrivals: Arrivals = field(init=False)
+    began: float = field(init=False)
     _turns: Iterator[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
+        self.began = self.clock()
         self.holding = Holding(room=self._room, clock=self.clock, registry=self.metrics.registry)
         self.arrivals = Arrivals(
             self.table, self.datastore, self.metrics, clock=self.clock, wall=self.wall, shared=self.shared
@@ -240,10 +244,30 @@ class Director:
         limits, scheduler = pool.settings.flow_control, pool.settings.scheduler
         if limits is None:
             return self._begin(arrived, predictions, snapshot, seconds=seconds)
-        chosen = self._schedule(pool, arrived.request, predictions, self.holding.expected(snapshot))
-        item = translation.item(arrived.asked, arrived.request, chosen, scheduler, limits=limits, now=self.clock())
+        chosen = self._wished(pool, arrived.request, predictions, self.holding.expected(snapshot))
+        wake = pool.settings.models[chosen.model].wake
+        item = translation.item(
+            arrived.asked, arrived.request, chosen, scheduler, limits=limits, wake=wake, now=self.clock()
+        )
         begin = partial(self._begin, arrived, predictions, chosen=chosen, seconds=seconds)
         return await self.holding.admit(item, chosen, begin, limits)
+
+    def _wished(
+        self, pool: ActivePool, request: SchedulingRequest, predictions: Predictions, snapshot: PoolSnapshot
+    ) -> Decision:
+        """Return the decision, where no engine can take the request one for a model that is woken by it.
+
+        A model that would have been chosen were it awake is asked for even where another serves the request.
+        """
+        whole = with_stand_ins(snapshot)
+        if whole is snapshot:
+            return self._schedule(pool, request, predictions, snapshot)
+        wished = self._schedule(pool, request, predictions, whole)
+        self.tally.asked[wished.model] = self.clock()
+        try:
+            return self._schedule(pool, request, predictions, snapshot)
+        except NoEndpoints:
+            return wished
 
     def _room(self) -> Room:
         return Room(self.snapshot(), now=self.clock(), metrics_max_age=self.pool.settings.scheduler.metrics_max_age)
@@ -335,7 +359,7 @@ class Director:
         metrics.applications.labels(decision.application).inc()
         if decision.reason is Reason.POLICY:
             self.steering.observe(confidence=confidence, now=self.clock(), decision=decision)
-        if self.tally.count(arrival, decision, previous=arrived.request.assignment):
+        if self.tally.count(arrival, decision, previous=arrived.request.assignment, now=self.clock()):
             metrics.kept.inc()
 
 

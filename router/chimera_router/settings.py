@@ -23,6 +23,8 @@ from chimera_router.scheduling.types import Coefficients, Descriptor, Model
 
 _MILLI, _MICRO = 1e-3, 1e-6
 
+MAX_WAKE = 900.0  # seconds; the longest message timeouts of gateways are some 1,000
+
 _ACCOUNTING = {
     proto.Accounting.MODE_UNSPECIFIED: Accounting.OBSERVE,
     proto.Accounting.OBSERVE: Accounting.OBSERVE,
@@ -119,6 +121,11 @@ def _check(config: proto.RouterConfig) -> None:
         "models: every one must have a name": all(model.name for model in config.models),
         "models: names must be unique": len({model.name for model in config.models}) == len(config.models),
         "models: coefficients must be above zero": all(_positive(model.coefficients) for model in config.models),
+        f"models: wakeSeconds must be 0 to {MAX_WAKE:.0f}": all(
+            0 <= model.wake_seconds <= MAX_WAKE for model in config.models
+        ),
+        "models: wakeSeconds needs routing.flowControl": config.routing.flow_control.enabled
+        or not any(model.wake_seconds for model in config.models),
     }
     for rule, kept in rules.items():
         if not kept:
@@ -144,6 +151,7 @@ def _model(message: proto.Model) -> Model:
         ),
         coefficients=_coefficients(message.coefficients),
         priority=message.priority,
+        wake=message.wake_seconds,
     )
 
 

@@ -14,6 +14,7 @@ class Tally:
 
     Attributes:
         requests: Number sent to each model.
+        asked: When each model was last chosen, whether or not it had an engine; seconds on the caller's clock.
         stages: Requests of workflows, all of them.
         later_stages: Those of workflows that had begun before.
         recognised: Of these, those found by their messages.
@@ -21,14 +22,16 @@ class Tally:
     """
 
     requests: Counter[str] = field(default_factory=Counter)
+    asked: dict[str, float] = field(default_factory=dict)
     stages: int = 0
     later_stages: int = 0
     recognised: int = 0
     kept: int = 0
 
-    def count(self, arrival: Arrival, decision: Decision, *, previous: Assignment | None) -> bool:
+    def count(self, arrival: Arrival, decision: Decision, *, previous: Assignment | None, now: float) -> bool:
         """A request goes to an engine; return whether it stays with the model of its workflow's previous one."""
         self.requests[decision.model] += 1
+        self.asked[decision.model] = now
         self.stages += 1
         if arrival.program.stage == 0:
             return False

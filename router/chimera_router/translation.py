@@ -77,6 +77,7 @@ def item(  # noqa: PLR0913 - what is known of a request comes from as many place
     scheduler: Scheduler,
     *,
     limits: HoldLimits,
+    wake: float,
     now: float,
 ) -> Item:
     """Return the request as the hold queue sees it; `now` in seconds on the clock of its deadlines."""
@@ -88,6 +89,7 @@ def item(  # noqa: PLR0913 - what is known of a request comes from as many place
         objective=identity.objective(asked.headers),
         size=len(asked.request.body),
         limits=limits,
+        wake=wake,
         now=now,
     )
 

@@ -57,7 +57,7 @@ async def test_status_counts_models_and_workflows(client: TestClient) -> None:
         status = await response.json()
 
     assert (status["pool"], status["policy"], status["predictor"]) == ("assistants", "slack", "bundle")
-    assert status["held"] == {}
+    assert (status["held"], status["uptime_seconds"]) == ({}, 0.0)
     assert status["workflows"] == {"open": 0, "stages": 0, "later_stages": 0, "recognised": 0, "kept": 0}
     assert status["price"] is None
     assert status["models"][0] == {
@@ -68,6 +68,9 @@ async def test_status_counts_models_and_workflows(client: TestClient) -> None:
         "waiting": 0,
         "in_flight": 0,
         "in_flight_tokens": 0,
+        "held": 0,
+        "held_tokens": 0,
+        "idle_seconds": 0.0,
         "requests": 0,
         "base_step_ms": 10.0,
         "step_per_sequence_us": 0.0,

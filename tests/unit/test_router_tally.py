@@ -27,9 +27,9 @@ def test_a_first_request_is_only_counted() -> None:
     """It has no workflow to be found by and no model to stay with."""
     tally = Tally()
 
-    assert not tally.count(arrival(0, FoundBy.NEW), DECISION, previous=None)
+    assert not tally.count(arrival(0, FoundBy.NEW), DECISION, previous=None, now=7.0)
     assert (tally.requests, tally.stages, tally.later_stages) == ({"large": 1}, 1, 0)
-    assert (tally.recognised, tally.kept) == (0, 0)
+    assert (tally.recognised, tally.kept, tally.asked) == (0, 0, {"large": 7.0})
 
 
 @pytest.mark.parametrize(("previous", "kept"), [(SAME, True), (OTHER, False), (None, False)])
@@ -37,7 +37,7 @@ def test_a_later_request_stays_or_leaves(previous: Assignment | None, *, kept: b
     """By the model of its workflow's previous request, whichever endpoint that was on."""
     tally = Tally()
 
-    assert tally.count(arrival(1), DECISION, previous=previous) is kept
+    assert tally.count(arrival(1), DECISION, previous=previous, now=7.0) is kept
     assert (tally.later_stages, tally.recognised, tally.kept) == (1, 1, kept)
 
 
@@ -45,6 +45,6 @@ def test_only_what_was_found_by_messages_is_recognised() -> None:
     """Headers say it themselves."""
     tally = Tally()
     for found_by in FoundBy:
-        tally.count(arrival(1, found_by), DECISION, previous=None)
+        tally.count(arrival(1, found_by), DECISION, previous=None, now=7.0)
 
     assert (tally.later_stages, tally.recognised) == (len(FoundBy), 1)

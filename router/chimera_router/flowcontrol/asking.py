@@ -14,6 +14,7 @@ def item(  # noqa: PLR0913 - what is known of a request comes from as many place
     objective: str,
     size: int,
     limits: HoldLimits,
+    wake: float = 0.0,
     now: float,
 ) -> Item:
     """Return the request as the hold queue sees it. It waits for the model that was chosen for it, on any endpoint.
@@ -29,6 +30,7 @@ def item(  # noqa: PLR0913 - what is known of a request comes from as many place
         objective: The name of its InferenceObjective; empty where it has none.
         size: Bytes of its body.
         limits: In force now.
+        wake: Seconds it may wait for the first engine of its model, where there is none yet.
         now: Seconds on the clock of the deadlines.
     """
     rank = scheduler.order.rank(request, decision.prediction)
@@ -41,5 +43,5 @@ def item(  # noqa: PLR0913 - what is known of a request comes from as many place
         size=size,
         lane=Lane(model=decision.model, subset=request.subset),
         context=request.prompt_tokens + tokens,
-        deadline=now + limits.ttl,
+        deadline=now + (limits.ttl if decision.endpoint.address else max(limits.ttl, wake)),
     )

@@ -41,6 +41,14 @@ class HoldQueue:
         """Return what waits, by class."""
         return {priority: replace(lineup.totals) for priority, lineup in self._classes.items()}
 
+    def meant_for(self, model: str) -> Totals:
+        """Return what waits for a model."""
+        totals = Totals()
+        for item in self._numbers:
+            if item.lane.model == model:
+                totals.add(item)
+        return totals
+
     def offer(self, item: Item, room: Room, now: float) -> Admitted | Held | Refused:
         """Return what becomes of a new request. Release what can go first: the new one must not overtake.
 

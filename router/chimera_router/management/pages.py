@@ -104,6 +104,7 @@ class Management:
             "policy": settings.scheduler.policy.name,
             "price": None if steer is None else steer.price,
             "predictor": director.pool.predictor.source,
+            "uptime_seconds": director.clock() - director.began,
             "held": self._held(),
             "workflows": {
                 "open": director.workflows(),
@@ -124,6 +125,8 @@ class Management:
         states = [state for state in snapshot.endpoints if state.endpoint.model == name]
         metrics = [state.metrics for state in states if state.metrics]
         coefficients = snapshot.models[name].coefficients
+        director = self._director
+        held = director.holding.queue.meant_for(name)
         return {
             "model": name,
             "endpoints": len(states),
@@ -132,7 +135,10 @@ class Management:
             "waiting": sum(each.waiting for each in metrics),
             "in_flight": sum(state.load.requests for state in states),
             "in_flight_tokens": round(sum(state.load.tokens for state in states)),
-            "requests": self._director.tally.requests[name],
+            "held": held.requests,
+            "held_tokens": round(held.tokens),
+            "idle_seconds": director.clock() - director.tally.asked.get(name, director.began),
+            "requests": director.tally.requests[name],
             "base_step_ms": coefficients.base_step * 1e3,
             "step_per_sequence_us": coefficients.per_sequence * 1e6,
             "prefill_us_per_token": coefficients.prefill_per_token * 1e6,

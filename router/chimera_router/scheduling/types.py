@@ -57,6 +57,7 @@ class Model:
         aliases: Other names that pin it.
         served_name: Name the engine knows it by.
         priority: Whether its engine orders its queue by the request field `priority`.
+        wake: Seconds a request may wait for an engine while there is none; 0 where nobody would start one.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Model:
     served_name: str = ""
     descriptor: Descriptor = field(default_factory=Descriptor)
     priority: bool = False
+    wake: float = 0.0
 
 
 @value(kw_only=True)

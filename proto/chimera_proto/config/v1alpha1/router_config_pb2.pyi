@@ -59,7 +59,7 @@ class Accounting(_message.Message):
     def __init__(self, mode: _Optional[_Union[Accounting.Mode, str]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "aliases", "served_name", "descriptor", "coefficients", "priority", "engine", "metrics")
+    __slots__ = ("name", "aliases", "served_name", "descriptor", "coefficients", "priority", "engine", "metrics", "wake_seconds")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ALIASES_FIELD_NUMBER: _ClassVar[int]
     SERVED_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -68,6 +68,7 @@ class Model(_message.Message):
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     ENGINE_FIELD_NUMBER: _ClassVar[int]
     METRICS_FIELD_NUMBER: _ClassVar[int]
+    WAKE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     name: str
     aliases: _containers.RepeatedScalarFieldContainer[str]
     served_name: str
@@ -76,7 +77,8 @@ class Model(_message.Message):
     priority: bool
     engine: str
     metrics: MetricNames
-    def __init__(self, name: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., served_name: _Optional[str] = ..., descriptor: _Optional[_Union[Descriptor, _Mapping]] = ..., coefficients: _Optional[_Union[Coefficients, _Mapping]] = ..., priority: _Optional[bool] = ..., engine: _Optional[str] = ..., metrics: _Optional[_Union[MetricNames, _Mapping]] = ...) -> None: ...
+    wake_seconds: float
+    def __init__(self, name: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., served_name: _Optional[str] = ..., descriptor: _Optional[_Union[Descriptor, _Mapping]] = ..., coefficients: _Optional[_Union[Coefficients, _Mapping]] = ..., priority: _Optional[bool] = ..., engine: _Optional[str] = ..., metrics: _Optional[_Union[MetricNames, _Mapping]] = ..., wake_seconds: _Optional[float] = ...) -> None: ...
 
 class MetricNames(_message.Message):
     __slots__ = ("running", "waiting", "kv_usage")
