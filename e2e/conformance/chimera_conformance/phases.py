@@ -1,0 +1,45 @@
+"""Parts of an exchange that several cases share, and what all of them look for."""
+
+from typing import Any
+
+from chimera_conformance import answers as came
+from chimera_conformance.answers import Answers
+from chimera_conformance.exchange import Exchange
+from chimera_conformance.messages import response_body, response_headers
+from chimera_conformance.verdicts import assume, require
+
+
+async def to_the_response(exchange: Exchange) -> Answers:
+    """Send the head of an answer and return all that came until it was answered.
+
+    Answers come in order, so all that the picker has to say about the request has come by then.
+    """
+    await exchange.send(response_headers())
+    return await exchange.collect(came.answered(came.RESPONSE_HEADERS))
+
+
+async def responded(exchange: Exchange, head: Any, pieces: list[bytes]) -> Answers:
+    """Send an answer whose end comes in an empty piece, and return all that came."""
+    await exchange.send(head, *map(response_body, pieces), response_body(b"", end_of_stream=True))
+    return await exchange.collect(came.ended(came.RESPONSE_BODY))
+
+
+def require_order(answers: Answers, first: str, then: str) -> None:
+    """Raise Violation where an answer of the second kind came before the first of the first kind."""
+    assume({first, then} <= set(answers.kinds), f"came: {answers.outline()}")
+    require(answers.kinds.index(first) < answers.kinds.index(then), f"{then} came before {first}")
+
+
+def require_one_end(answers: Answers, kind: str) -> None:
+    """Raise Violation unless exactly the last piece of a body ends it."""
+    marks = [piece.end_of_stream for piece in answers.streamed(kind)]
+    assume(any(marks), f"no piece ends the body; came: {answers.outline()}")
+    require(marks.count(True) == 1, f"{marks.count(True)} pieces say end_of_stream")
+    require(marks[-1], "pieces of the body came after its end")
+
+
+def require_no_empty(answers: Answers, kind: str) -> None:
+    """Raise Violation where a piece of a body was answered without a mutation."""
+    assume(kind in answers.kinds, f"the body was not answered; came: {answers.outline()}")
+    empty = [part for part in answers.of(kind) if part.response.body_mutation.WhichOneof("mutation") is None]
+    require(not empty, f"{len(empty)} of {len(answers.of(kind))} answers to the body are empty")
