@@ -1,7 +1,7 @@
 """A correct endpoint picker in few lines, to hold the conformance kit against. Chooses the first endpoint allowed."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,7 +17,6 @@ NAMES = ("", "liveness", "readiness", "inference-extension", SERVICE)
 DESTINATION = "x-gateway-destination-endpoint"
 SERVED = "x-gateway-destination-endpoint-served"
 SELECTION = "test-epp-endpoint-selection"
-CHUNK = 62_000
 DUPLEX = {ProcessingMode.NONE, ProcessingMode.FULL_DUPLEX_STREAMED}  # NONE is what an old gateway leaves unset
 
 Answer = Any  # a ProcessingResponse
@@ -28,45 +27,46 @@ class DisorderError(Exception):
 
 
 class TinyPicker:
-    """Serves any number of streams; everything that a fault may change is a method."""
+    """Serves any number of streams. What the faults change is a method, an alteration or another kind of stream."""
 
     names: Sequence[str] = NAMES
 
-    def __init__(self, endpoints: Sequence[str], *, cap: int = 1 << 20, several: bool = False) -> None:
+    def __init__(
+        self,
+        endpoints: Sequence[str],
+        *,
+        cap: int = 4 << 20,
+        several: bool = False,
+        stream: "type[Stream] | None" = None,
+        alter: Callable[[list[Answer]], list[Answer]] = lambda answers: answers,
+    ) -> None:
         self.endpoints = tuple(endpoints)
         self.cap = cap
         self.several = several
-
-    def stream(self) -> "Stream":
-        return Stream(self)
-
-    def altered(self, answers: list[Answer]) -> list[Answer]:
-        """Return what goes out in place of the right answers to one message."""
-        return answers
-
-    async def violated(self, context: Any, data: bytes) -> None:  # noqa: ARG002 - a fault may tell it
-        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "out of order")
+        self.stream = stream or Stream
+        self.alter = alter
 
     async def process(self, received: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
-        stream = self.stream()
+        stream = self.stream(self)
         async for data in received:
             try:
                 answers = stream.take(ext_proc.ProcessingRequest.FromString(data))
             except (DecodeError, DisorderError):
                 await self.violated(context, data)
                 return
-            for answer in self.altered(answers):
+            for answer in self.alter(answers):
                 yield answer.SerializeToString()
             if stream.refused:
                 return
 
-    def allowed(self, hint: list[str] | None) -> list[str]:
-        """Return the endpoints that a subset hint allows."""
-        return [endpoint for endpoint in self.endpoints if hint is None or endpoint in hint]
+    async def violated(self, context: Any, data: bytes) -> None:  # noqa: ARG002 - a fault tells it
+        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "out of order")
 
 
 class Stream:
     """One exchange."""
+
+    chunk = 62_000  # bytes
 
     def __init__(self, picker: TinyPicker) -> None:
         self.picker = picker
@@ -159,11 +159,14 @@ class Stream:
         return self.streamed(told, body, ends=ends) if self.duplex else self.buffered(told, body)
 
     def chosen(self, message: Any) -> list[str]:
-        allowed = self.picker.allowed(self.hint(message))
+        allowed = self.allowed(self.hint(message))
         if SELECTION not in self.headers:
             return allowed
         named = [item.strip() for item in self.headers[SELECTION].split(",")]
         return [each for each in allowed if each in named or each.rpartition(":")[0].strip("[]") in named]
+
+    def allowed(self, hint: list[str] | None) -> list[str]:
+        return [endpoint for endpoint in self.picker.endpoints if hint is None or endpoint in hint]
 
     def hint(self, message: Any) -> list[str] | None:
         found = message.metadata_context.filter_metadata.get("envoy.lb.subset_hint")
@@ -176,7 +179,7 @@ class Stream:
     def streamed(self, told: dict[str, str], body: bytes | None, *, ends: bool) -> list[Answer]:
         common = ext_proc.CommonResponse(header_mutation=header_mutation(told), clear_route_cache=True)
         head = ext_proc.ProcessingResponse(request_headers=ext_proc.HeadersResponse(response=common))
-        pieces = [] if body is None else [body[start : start + CHUNK] for start in range(0, len(body), CHUNK)]
+        pieces = [] if body is None else [body[start : start + self.chunk] for start in range(0, len(body), self.chunk)]
         last = len(pieces) - 1
         bodies = [streamed(piece, ends and index == last) for index, piece in enumerate(pieces)]
         return [with_metadata(head, told), *(ext_proc.ProcessingResponse(request_body=each) for each in bodies)]
@@ -222,11 +225,12 @@ def with_metadata(answer: Any, told: dict[str, str]) -> Any:
 @asynccontextmanager
 async def served(picker: TinyPicker) -> AsyncIterator[str]:
     """Serve a picker on a free port of this machine, in plain text, and yield its address."""
-    server = grpc.aio.server(options=[("grpc.max_receive_message_length", 4 << 20)])
+    server = grpc.aio.server(options=[("grpc.max_receive_message_length", 8 << 20)])
     process = grpc.stream_stream_rpc_method_handler(picker.process)
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Process": process}),))
     healthy = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
+    await healthy.set("", health_pb2.HealthCheckResponse.NOT_SERVING)  # in place of its default
     for name in picker.names:
         await healthy.set(name, health_pb2.HealthCheckResponse.SERVING)
     port = server.add_insecure_port("127.0.0.1:0")

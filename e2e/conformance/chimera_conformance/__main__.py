@@ -13,6 +13,7 @@ from rich.console import Console
 
 from chimera_conformance.case import DEFAULT, Level, Profile
 from chimera_conformance.cases import STREAM_CASES
+from chimera_conformance.gateway.engine import EngineError
 from chimera_conformance.gateway.envoy import EnvoyError
 from chimera_conformance.launching import LaunchError
 from chimera_conformance.processes import own_endpoints
@@ -119,10 +120,8 @@ def _examined(plan: Plan) -> Report:
     folder = Path(tempfile.mkdtemp(prefix="chimera-conformance-"))
     try:
         report = Report(plan.command or plan.target.address, asyncio.run(examine(replace(plan, folder=folder))))
-    except (LaunchError, EnvoyError) as error:
+    except (LaunchError, EnvoyError, EngineError) as error:
         _refuse(str(error))
-    except OSError as error:
-        _refuse(f"an endpoint cannot be served: {error.strerror}")
     shutil.rmtree(folder)
     _console().print(table(report))
     return report

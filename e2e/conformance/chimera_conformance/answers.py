@@ -52,6 +52,16 @@ class Answers:
         return None if self.immediate is None else int(self.immediate.status.code)
 
     @property
+    def done(self) -> bool:
+        """Whether the picker came to an end with the request: routed, refused, or the stream ended."""
+        return self.routed or self.refusal is not None or self.ending is not None
+
+    @property
+    def routed(self) -> bool:
+        """Whether the request's headers were answered, and the request was not refused."""
+        return REQUEST_HEADERS in self.kinds and self.refusal is None
+
+    @property
     def destination(self) -> str | None:
         """The destination header, wherever it was set; the last one counts, as in Envoy."""
         return dict(self.headers(REQUEST_HEADERS, REQUEST_BODY, REQUEST_TRAILERS)).get(wire.DESTINATION)
@@ -132,6 +142,11 @@ def answered(*kinds: str) -> Until:
 def counted(kind: str, count: int) -> Until:
     """Stop once so many answers of a kind came."""
     return lambda answers: len(answers.of(kind)) >= count
+
+
+def streamed(kind: str, count: int) -> Until:
+    """Stop once so many pieces of a body were sent on."""
+    return lambda answers: len(answers.streamed(kind)) >= count
 
 
 def ended(kind: str) -> Until:

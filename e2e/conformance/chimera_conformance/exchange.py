@@ -8,6 +8,7 @@ from envoy.service.ext_proc.v3 import external_processor_pb2 as ext_proc
 
 from chimera_conformance import wire
 from chimera_conformance.answers import Answers, Ending, Until
+from chimera_conformance.verdicts import Violation
 
 
 class Exchange:
@@ -30,12 +31,18 @@ class Exchange:
         return Answers(tuple(self._messages), self._ending)
 
     async def send(self, *messages: Any) -> None:
-        """Send messages, protobuf or raw bytes; those that a closed stream no longer takes are lost, as on any wire."""
+        """Send messages, protobuf or raw bytes; those that a closed stream no longer takes are lost, as on any wire.
+
+        Raises:
+            Violation: The picker leaves the stream open and stops reading from it.
+        """
         for message in messages:
             try:
-                await self._call.write(message)
+                await asyncio.wait_for(self._call.write(message), self._patience)
             except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
                 return
+            except TimeoutError:
+                raise Violation(f"a message was not taken in {self._patience:g} s") from None
 
     async def collect(self, until: Until, *, within: float | None = None) -> Answers:
         """Return all that has come once the condition holds, the request was refused, or the stream or time is over.

@@ -25,9 +25,10 @@ async def responded(exchange: Exchange, head: Any, pieces: list[bytes]) -> Answe
 
 
 def require_order(answers: Answers, first: str, then: str) -> None:
-    """Raise Violation where an answer of the second kind came before the first of the first kind."""
+    """Raise Violation unless every answer of the first kind came before all of the second."""
     assume({first, then} <= set(answers.kinds), f"came: {answers.outline()}")
-    require(answers.kinds.index(first) < answers.kinds.index(then), f"{then} came before {first}")
+    last = max(index for index, kind in enumerate(answers.kinds) if kind == first)
+    require(last < answers.kinds.index(then), f"{then} came before {first}; came: {answers.outline()}")
 
 
 def require_one_end(answers: Answers, kind: str) -> None:

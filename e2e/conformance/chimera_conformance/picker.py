@@ -73,7 +73,7 @@ class Picker:
     async def route(self, call: Call, until: Until = ROUTED) -> Answers:
         """Return the answers to a call that the picker has to route for the case to have a subject."""
         answers = await self.ask(call.whole(), until)
-        assume(came.REQUEST_HEADERS in answers.kinds, f"the request was not routed; came: {answers.outline()}")
+        assume(answers.routed, f"the request was not routed; came: {answers.outline()}")
         return answers
 
     @asynccontextmanager
@@ -82,16 +82,13 @@ class Picker:
         async with self.exchange() as exchange:
             await exchange.send(*(call or self.chat()).whole())
             answers = await exchange.collect(ROUTE_ENDED)
-            assume(came.REQUEST_HEADERS in answers.kinds, f"the request was not routed; came: {answers.outline()}")
+            assume(answers.routed, f"the request was not routed; came: {answers.outline()}")
             yield exchange
 
     async def require_service(self) -> None:
         """Raise Violation unless a well-formed request is still routed."""
         answers = await self.ask(self.chat().whole(), ROUTED)
-        require(
-            answers.destination is not None,
-            f"afterwards a well-formed request is not routed any more; came: {answers.outline()}",
-        )
+        require(answers.routed, f"afterwards a well-formed request is not routed any more; came: {answers.outline()}")
 
     async def settled(self, *, within: float = SETTLED) -> bool:
         """Wait until every endpoint is chosen where it is the only one allowed; return whether it came to that."""
@@ -104,8 +101,7 @@ class Picker:
         return True
 
     async def _chooses(self, endpoint: Endpoint) -> bool:
-        answers = await self.ask(self.chat(subset=[str(endpoint)]).whole(), ROUTED)
-        return answers.destination is not None
+        return (await self.ask(self.chat(subset=[str(endpoint)]).whole(), ROUTED)).routed
 
 
 @asynccontextmanager

@@ -51,7 +51,7 @@ async def examine(plan: Plan) -> list[Outcome]:
     Raises:
         LaunchError: The picker does not serve.
         EnvoyError: Envoy does not.
-        OSError: An engine's address cannot be bound.
+        EngineError: An endpoint cannot be served.
     """
     async with AsyncExitStack() as stack:
         engines = engine.Engines()

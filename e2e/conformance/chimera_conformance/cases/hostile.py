@@ -7,7 +7,7 @@ from chimera_conformance.answers import Answers
 from chimera_conformance.case import Level, Profile, case
 from chimera_conformance.cases.malformed import require_discretion
 from chimera_conformance.messages import Call, Header
-from chimera_conformance.picker import ROUTE_ENDED, Picker
+from chimera_conformance.picker import ROUTED, Picker
 from chimera_conformance.verdicts import require
 
 MANY = 10_000  # headers
@@ -104,9 +104,8 @@ async def _require_answered(picker: Picker, call: Call) -> Answers:
 
 
 async def _require_messages_answered(picker: Picker, messages: list[Any]) -> Answers:
-    answers = await picker.ask(messages, ROUTE_ENDED)
-    done = answers.destination or answers.refusal is not None or answers.ending
-    require(done, f"neither routed nor refused; came: {answers.outline()}")
+    answers = await picker.ask(messages, ROUTED)
+    require(answers.done, f"neither routed nor refused; came: {answers.outline()}")
     require_discretion(answers)
     await picker.require_service()
     return answers

@@ -50,7 +50,7 @@ async def completions_are_routed(picker: Picker) -> None:
     """The legacy completions API is routed as chats are."""
     body = json.dumps({"model": picker.target.model, "prompt": "Say hello.", "max_tokens": 8}).encode()
     answers = await picker.ask(picker.chat(body=body, path=wire.COMPLETIONS).whole(), ROUTE_ENDED)
-    require(answers.destination, f"no destination; came: {answers.outline()}")
+    require(answers.routed, f"came: {answers.outline()}")
 
 
 @case(Level.MUST, Profile.OPENAI, sources.OPENAI)

@@ -28,7 +28,7 @@ async def half_close_may_come_early(picker: Picker) -> None:
         await exchange.send(*picker.chat().at_once())
         await exchange.half_close()
         answers = await exchange.collect(ROUTE_ENDED)
-        require(answers.destination, f"no destination; came: {answers.outline()}")
+        require(answers.routed, f"no route; came: {answers.outline()}")
 
 
 @case(Level.MUST, Profile.CORE, sources.ENVOY_HALF_CLOSE)
@@ -65,20 +65,24 @@ async def cancel_harms_nobody_else(picker: Picker) -> None:
     call = picker.chat()
     async with picker.exchange() as exchange:
         await exchange.send(call.opening(), *call.pieces(20)[:1])
-    async with picker.routed() as exchange:
+    await picker.require_service()
+    async with picker.exchange() as exchange:
+        await exchange.send(*call.whole())
+        answers = await exchange.collect(ROUTE_ENDED)
+        require(answers.routed, f"afterwards a well-formed request is not routed any more; came: {answers.outline()}")
         await exchange.send(response_headers(content_type=wire.EVENT_STREAM), response_body(b"data: {}\n\n"))
         await exchange.collect(came.counted(came.RESPONSE_BODY, 1))
     await picker.require_service()
 
 
-@case(Level.MUST, Profile.CORE, sources.GIE_STREAMING)
+@case(Level.MUST, Profile.CORE, sources.GIE_STREAMING, alone=True)
 async def streams_are_independent(picker: Picker) -> None:
     """Streams that are open at once, some of them stuck, are each answered."""
     call = picker.chat()
     async with picker.exchange() as stuck:
         await stuck.send(call.opening())
         asked = [picker.ask(call.whole(), ROUTE_ENDED) for _ in range(AT_ONCE)]
-        routed = sum(answers.destination is not None for answers in await asyncio.gather(*asked))
+        routed = sum(answers.routed for answers in await asyncio.gather(*asked))
     require(routed == AT_ONCE, f"{routed} of {AT_ONCE} were routed")
 
 

@@ -67,7 +67,7 @@ async def _asked(picker: Picker, hint: Hint) -> Answers:
 
 async def _require_within(picker: Picker, hint: Hint, allowed: tuple[Endpoint, ...]) -> None:
     answers = await _asked(picker, hint)
-    require(answers.destination, f"no destination for {hint}; came: {answers.outline()}")
+    require(answers.routed, f"{hint} is not routed; came: {answers.outline()}")
     strangers = [str(each) for each in endpoints(answers) if each not in allowed]
     require(not strangers, f"{', '.join(strangers)} for {hint}")
 

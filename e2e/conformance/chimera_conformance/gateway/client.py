@@ -19,7 +19,7 @@ from chimera_conformance.verdicts import Violation, assume, require
 _T = TypeVar("_T")
 
 OK = 200
-GATEWAY_PATIENCE = 10.0  # seconds for a whole exchange; of 3 MB, on a busy machine
+WHOLE = 2  # times the patience: an exchange through the gateway is several answers of the picker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ class Gateway:
             Violation: There was no whole answer in time.
         """
         async with self.opened(listener, request, reply or Reply()) as (answer, arrivals):
-            body = await within(answer.read())
+            body = await self.within(answer.read())
         return Visit(
             status=answer.status,
             headers=answer.headers,
@@ -108,7 +108,7 @@ class Gateway:
         self.engines.replies[call] = reply
         reader, writer = await asyncio.open_connection(LOOPBACK, self._ports[listener])
         try:
-            answer, _ = await asyncio.gather(within(http1.read(reader)), _send(writer, request, call))
+            answer, _ = await asyncio.gather(self.within(http1.read(reader)), _send(writer, request, call))
             yield answer, self.engines.arrivals[call]
         finally:
             writer.close()
@@ -122,15 +122,15 @@ class Gateway:
         """Return whether a well-formed request is served."""
         return (await self.visit(listener, self.chat())).status == OK
 
-
-async def within(answer: Awaitable[_T]) -> _T:
-    """Return what is awaited; raise Violation where it breaks or takes too long."""
-    try:
-        return await asyncio.wait_for(answer, GATEWAY_PATIENCE)
-    except http1.Broken:
-        raise Violation("the connection broke before the answer was complete") from None
-    except TimeoutError:
-        raise Violation(f"no complete answer in {GATEWAY_PATIENCE:.0f} s") from None
+    async def within(self, answer: Awaitable[_T]) -> _T:
+        """Return what is awaited; raise Violation where it breaks or takes too long."""
+        seconds = WHOLE * self.target.patience
+        try:
+            return await asyncio.wait_for(answer, seconds)
+        except http1.Broken:
+            raise Violation("the connection broke before the answer was complete") from None
+        except TimeoutError:
+            raise Violation(f"no complete answer in {seconds:g} s") from None
 
 
 async def _send(writer: asyncio.StreamWriter, request: Request, call: str) -> None:

@@ -29,6 +29,10 @@ COMPLETION = json.dumps(
 ).encode()
 
 
+class EngineError(Exception):
+    """An endpoint cannot be served."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
     """A request as it came to an engine."""
@@ -68,38 +72,49 @@ class Engines:
         self.replies: dict[str, Reply] = {}
         self.arrivals: defaultdict[str, list[Arrival]] = defaultdict(list)
         self._servers: dict[Endpoint, asyncio.Server] = {}
-        self._connections: defaultdict[Endpoint, set[asyncio.StreamWriter]] = defaultdict(set)
+        self._connections: defaultdict[Endpoint, set[asyncio.Task[None]]] = defaultdict(set)
 
     async def start(self, endpoint: Endpoint) -> None:
         """Serve an endpoint of this machine.
 
         Raises:
-            OSError: It cannot be bound.
+            EngineError: It cannot be bound.
         """
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            self._connections[endpoint].add(writer)
-            try:
-                while await self._exchange(endpoint, reader, writer):
-                    pass
-            except (http1.Broken, OSError):
-                pass  # the gateway has gone
-            finally:
-                self._connections[endpoint].discard(writer)
-                writer.close()
+            await self._keep(endpoint, reader, writer)
 
-        self._servers[endpoint] = await asyncio.start_server(connected, endpoint.ip, endpoint.port)
+        try:
+            self._servers[endpoint] = await asyncio.start_server(connected, endpoint.ip, endpoint.port)
+        except OSError as error:
+            raise EngineError(f"{endpoint}: cannot be served here, {error.strerror}") from error
 
     async def stop(self, endpoint: Endpoint) -> None:
         """Refuse connections to an endpoint, and cut those that are open."""
         self._servers.pop(endpoint).close()
-        for writer in list(self._connections[endpoint]):
-            writer.transport.abort()
+        open_now = list(self._connections.pop(endpoint, ()))
+        for connection in open_now:
+            connection.cancel()
+        await asyncio.gather(*open_now, return_exceptions=True)
 
     async def stop_all(self) -> None:
         """Stop every engine that runs."""
         for endpoint in list(self._servers):
             await self.stop(endpoint)
+
+    async def _keep(self, endpoint: Endpoint, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer on one connection until either side ends it."""
+        connection = asyncio.current_task()
+        if connection is not None:
+            self._connections[endpoint].add(connection)
+            connection.add_done_callback(self._connections[endpoint].discard)
+        try:
+            while await self._exchange(endpoint, reader, writer):
+                pass
+        except (http1.Broken, OSError, asyncio.CancelledError):
+            writer.transport.abort()  # the gateway has gone, or the engine is stopped
+        finally:
+            writer.close()
 
     async def _exchange(self, endpoint: Endpoint, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; return whether the connection is good for another."""
@@ -124,7 +139,7 @@ async def serving(endpoints: Sequence[Endpoint]) -> AsyncIterator[Engines]:
     """Run an engine on every endpoint.
 
     Raises:
-        OSError: One cannot be bound.
+        EngineError: One cannot be bound.
     """
     engines = Engines()
     try:

@@ -55,7 +55,7 @@ class Message:
                 yield data
 
     async def _chunks(self) -> AsyncIterator[bytes]:
-        while size := int((await _line(self._reader)).partition(";")[0], 16):
+        while size := _size(await _line(self._reader)):
             left = size
             while left:
                 data = await self._reader.read(min(left, _PIECE))
@@ -89,6 +89,13 @@ def chunk(data: bytes) -> bytes:
 def last_chunk(trailers: Mapping[str, str]) -> bytes:
     """Return the end of a chunked body."""
     return b"0\r\n" + "".join(f"{name}: {value}\r\n" for name, value in trailers.items()).encode() + _CRLF
+
+
+def _size(line: str) -> int:
+    try:
+        return int(line.partition(";")[0], 16)
+    except ValueError as error:
+        raise Broken from error
 
 
 async def _line(reader: asyncio.StreamReader) -> str:

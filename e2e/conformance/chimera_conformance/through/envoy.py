@@ -10,7 +10,7 @@ from chimera_conformance.cases.destination import FOREIGN
 from chimera_conformance.cases.response import BINARY, EVENTS, NOT_JSON
 from chimera_conformance.gateway import http1
 from chimera_conformance.gateway.bootstrap import Listener
-from chimera_conformance.gateway.client import OK, Gateway, Request, asked, within
+from chimera_conformance.gateway.client import OK, Gateway, Request, asked
 from chimera_conformance.gateway.engine import COMPLETION, Reply
 from chimera_conformance.verdicts import assume, require
 
@@ -110,7 +110,7 @@ async def events_pass_at_once(gateway: Gateway) -> None:
     reply = Reply(content_type=wire.EVENT_STREAM, pieces=paced())
     async with gateway.opened(Listener.STREAMED, gateway.chat(stream=True), reply) as (answer, _):
         require(answer.status == OK, f"the client got {answer.status}")
-        await within(_acknowledged(answer, seen))
+        await gateway.within(_acknowledged(answer, seen))
 
 
 @case(Level.MUST, Profile.CORE, sources.HTTP_SEMANTICS)
@@ -180,7 +180,8 @@ async def client_may_leave(gateway: Gateway) -> None:
 
     reply = Reply(content_type=wire.EVENT_STREAM, pieces=endless())
     async with gateway.opened(Listener.STREAMED, gateway.chat(stream=True), reply) as (answer, _):
-        await within(anext(answer.body()))
+        require(answer.status == OK, f"the client got {answer.status}")
+        await gateway.within(anext(answer.body(), b""))
     gone.set()
     await gateway.require_service()
 

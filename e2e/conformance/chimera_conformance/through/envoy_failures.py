@@ -9,12 +9,12 @@ from chimera_conformance.case import Level, Profile, case
 from chimera_conformance.cases.response import EVENTS
 from chimera_conformance.gateway import http1
 from chimera_conformance.gateway.bootstrap import Listener
-from chimera_conformance.gateway.client import OK, Gateway, within
+from chimera_conformance.gateway.client import OK, Gateway
 from chimera_conformance.gateway.engine import Reply
 from chimera_conformance.verdicts import assume, require, skip
 
 ENDED = 5.0  # seconds in which a client has to hear that its stream was cut
-RECOVERED = 20.0  # seconds in which an engine that is back has to be chosen again
+RECOVERED = 4  # times the patience in which an engine that is back has to be chosen again
 _PAUSE = 0.1  # seconds between looks
 
 
@@ -35,12 +35,12 @@ async def dead_engine_is_a_gateway_error(gateway: Gateway) -> None:
 
 @case(Level.SHOULD, Profile.CORE, sources.ENVOY_LOCAL_REPLY, alone=True)
 async def engine_that_is_back_is_chosen(gateway: Gateway) -> None:
-    """An engine that was dead for a moment is chosen again within 20 seconds."""
+    """An engine that was dead for a moment is chosen again, within four times the patience."""
     only = gateway.target.endpoints[-1]
     await gateway.engines.stop(only)
     await gateway.visit(Listener.SUBSET, gateway.chat())
     await gateway.engines.start(only)
-    deadline = asyncio.get_running_loop().time() + RECOVERED
+    deadline = asyncio.get_running_loop().time() + RECOVERED * gateway.target.patience
     while not await gateway.serves(Listener.SUBSET):
         require(asyncio.get_running_loop().time() < deadline, "it is not")
         await asyncio.sleep(_PAUSE)
@@ -59,7 +59,7 @@ async def engine_that_dies_in_the_middle(gateway: Gateway) -> None:
     async with gateway.opened(Listener.STREAMED, gateway.chat(stream=True), reply) as (answer, _):
         assume(answer.status == OK, f"the client got {answer.status}")
         body = answer.body()
-        await within(anext(body))
+        await gateway.within(anext(body, b""))
         begun.set()
         require(not await _ends_well(body), "the client believes to have the whole answer")
     await gateway.require_service()
