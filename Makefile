@@ -12,7 +12,12 @@ GO := $(shell command -v go 2>/dev/null)
 BIN := .venv/bin
 POOL ?= manifests/samples/local-three-models.yaml
 
-.PHONY: help up demo test controlplane check lint format proto lock bench bundle clean
+# What `make conformance` starts: one picker for each word, whose commas part its flags; and what they are set up for.
+PICKERS ?= --insecure
+PROFILES ?= core buffered openai health limits robustness conformance-headers empty
+comma := ,
+
+.PHONY: help up demo test conformance controlplane check lint format proto lock bench bundle clean
 
 help: ## list the targets
 	@grep -hE '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -49,6 +54,10 @@ demo: .venv ## replay measured agent workflows through Envoy, picker and simulat
 
 test: $(BIN)/.encoders $(if $(GO),controlplane) ## run every test
 	$(BIN)/pytest
+
+conformance: .venv ## hold the picker against the endpoint picker protocol, directly and through Envoy
+	$(BIN)/python -m chimera_conformance --plaintext --envoy $(PROFILES:%=--profile %) $(foreach flags,$(PICKERS),--picker \
+		"{python} e2e/conformance/pickers/chimera.py --port {port} --endpoints {endpoints} --folder {folder} -- $(subst $(comma), ,$(flags))")
 
 controlplane: .venv ## build a Kubernetes control plane for the tests, once for a user; minutes the first time (needs go)
 	$(BIN)/python tests/support/go_programs.py

@@ -223,8 +223,10 @@ def with_metadata(answer: Any, told: dict[str, str]) -> Any:
 
 
 @asynccontextmanager
-async def served(picker: TinyPicker) -> AsyncIterator[str]:
-    """Serve a picker on a free port of this machine, in plain text, and yield its address."""
+async def served(
+    picker: TinyPicker, *, credentials: grpc.ServerCredentials | None = None, port: int = 0
+) -> AsyncIterator[str]:
+    """Serve a picker on this machine, in plain text unless there are credentials, and yield its address."""
     server = grpc.aio.server(options=[("grpc.max_receive_message_length", 8 << 20)])
     process = grpc.stream_stream_rpc_method_handler(picker.process)
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, {"Process": process}),))
@@ -233,9 +235,10 @@ async def served(picker: TinyPicker) -> AsyncIterator[str]:
     await healthy.set("", health_pb2.HealthCheckResponse.NOT_SERVING)  # in place of its default
     for name in picker.names:
         await healthy.set(name, health_pb2.HealthCheckResponse.SERVING)
-    port = server.add_insecure_port("127.0.0.1:0")
+    place = f"127.0.0.1:{port}"
+    bound = server.add_secure_port(place, credentials) if credentials else server.add_insecure_port(place)
     await server.start()
     try:
-        yield f"127.0.0.1:{port}"
+        yield f"127.0.0.1:{bound}"
     finally:
         await server.stop(0)

@@ -5,12 +5,14 @@ A fault is an alteration of the answers to one message, a kind of stream, or a k
 
 import asyncio
 import json
+import signal
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import grpc
 from envoy.service.ext_proc.v3 import external_processor_pb2 as ext_proc
-from tiny_picker import DESTINATION, NAMES, Answer, DisorderError, Stream, TinyPicker, header_mutation, streamed
+from tiny_picker import DESTINATION, NAMES, Answer, DisorderError, Stream, TinyPicker, header_mutation, served, streamed
 
 STRANGER = "198.51.100.7:9"  # an address of RFC 5737
 _END = b"\x10\x01"  # HttpBody.end_of_stream, true
@@ -641,6 +643,11 @@ class RepeatsHeaders(Stream):
         return super().streamed({**repeated, **told}, body, ends=ends)
 
 
+class HangsOnControlCharacters(Stream):
+    def request_body(self, message: Any) -> list[Answer]:
+        return [] if any("\0" in value for value in self.headers.values()) else super().request_body(message)
+
+
 class HangsOnManyHeaders(Stream):
     def request_body(self, message: Any) -> list[Answer]:
         return [] if len(self.headers) > 1000 else super().request_body(message)
@@ -791,6 +798,11 @@ class KeepsQuietWhoServed(Stream):
         return super().response_headers(message)
 
 
+class NamesTheFirstOnly(Stream):
+    def chosen(self, message: Any) -> list[str]:
+        return super().chosen(message)[:1]
+
+
 class NamesOneTwice(Stream):
     def chosen(self, message: Any) -> list[str]:
         chosen = super().chosen(message)
@@ -806,3 +818,16 @@ class FallsBackOnAll(Stream):
 class HangsWhereNobodyIsAllowed(Stream):
     def refuse(self, status: int, message: str) -> list[Answer]:
         return [] if status == 503 else super().refuse(status, message)
+
+
+async def _serve(port: str, endpoints: str, fault: str = "") -> None:
+    """Run as a process, correct where no fault is named, until SIGTERM."""
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+    picker = picker_with(globals().get(fault), [each for each in endpoints.split(",") if each])
+    async with served(picker, port=int(port)):
+        await ended.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(*sys.argv[1:]))

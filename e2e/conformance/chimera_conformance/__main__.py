@@ -108,8 +108,8 @@ def run(  # noqa: PLR0913 - one parameter an option
 def _members(texts: Sequence[str] | None, *, chosen_here: bool) -> tuple[Endpoint, ...]:
     try:
         members = parse_endpoints(texts or ())
-    except ValueError:
-        _refuse("--endpoints: each is ip:port, IPv6 in brackets")
+    except ValueError as error:
+        _refuse(f"--endpoints: {error}")
     if not members and not chosen_here:
         _refuse("--endpoints: the pool of a picker that runs already has to be told")
     return members or own_endpoints()

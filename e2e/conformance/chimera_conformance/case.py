@@ -21,7 +21,7 @@ class Profile(Enum):
     """What kind of picker, or of gateway before it, a rule is for."""
 
     CORE = "core"  # every picker
-    BUFFERED = "buffered"  # gateways that buffer bodies
+    BUFFERED = "buffered"  # pickers behind gateways that buffer bodies, which proposal 004 does not ask for
     OPENAI = "openai"  # pickers that read OpenAI's bodies
     HEALTH = "health"
     TLS = "tls"
@@ -32,7 +32,7 @@ class Profile(Enum):
     EMPTY = "empty"  # a second picker without endpoints
 
 
-OPTIONAL = frozenset({Profile.CONFORMANCE_HEADERS, Profile.FALLBACK, Profile.EMPTY})
+OPTIONAL = frozenset({Profile.BUFFERED, Profile.CONFORMANCE_HEADERS, Profile.FALLBACK, Profile.EMPTY})
 DEFAULT = frozenset(Profile) - OPTIONAL
 
 

@@ -10,6 +10,8 @@ from chimera_conformance import wire
 from chimera_conformance.answers import Answers, Ending, Until
 from chimera_conformance.verdicts import Violation
 
+_MANY = 1000  # messages that a picker takes within the patience
+
 
 class Exchange:
     """One open stream. Collecting never judges: what is missing is the case's to say."""
@@ -36,13 +38,14 @@ class Exchange:
         Raises:
             Violation: The picker leaves the stream open and stops reading from it.
         """
-        for message in messages:
-            try:
-                await asyncio.wait_for(self._call.write(message), self._patience)
-            except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-                return
-            except TimeoutError:
-                raise Violation(f"a message was not taken in {self._patience:g} s") from None
+        try:
+            async with asyncio.timeout(self._patience * (1 + len(messages) // _MANY)):
+                for message in messages:
+                    await self._call.write(message)
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            return
+        except TimeoutError:
+            raise Violation("the picker stopped reading from an open stream") from None
 
     async def collect(self, until: Until, *, within: float | None = None) -> Answers:
         """Return all that has come once the condition holds, the request was refused, or the stream or time is over.

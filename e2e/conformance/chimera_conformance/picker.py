@@ -19,7 +19,7 @@ from chimera_conformance.verdicts import assume, require, skip
 # Messages are the gateway's to cut; what a picker sends too large is for a case to say.
 _OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
 
-SETTLED = 15.0  # seconds in which endpoints that failed come back: pickers look at them every few seconds
+SETTLED = 3  # times the patience in which endpoints that failed come back: pickers look at them every few seconds
 _PAUSE = 0.05  # seconds between looks
 
 ROUTED = came.answered(came.REQUEST_HEADERS)
@@ -90,9 +90,9 @@ class Picker:
         answers = await self.ask(self.chat().whole(), ROUTED)
         require(answers.routed, f"afterwards a well-formed request is not routed any more; came: {answers.outline()}")
 
-    async def settled(self, *, within: float = SETTLED) -> bool:
+    async def settled(self) -> bool:
         """Wait until every endpoint is chosen where it is the only one allowed; return whether it came to that."""
-        deadline = asyncio.get_running_loop().time() + within
+        deadline = asyncio.get_running_loop().time() + SETTLED * self.target.patience
         for endpoint in self.target.endpoints:
             while not await self._chooses(endpoint):
                 if asyncio.get_running_loop().time() > deadline:

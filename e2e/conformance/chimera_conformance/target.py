@@ -7,6 +7,8 @@ from ipaddress import IPv6Address, ip_address
 from chimera_conformance.case import DEFAULT, Profile
 from chimera_conformance.verdicts import skip
 
+_RULE = "an endpoint is ip:port, IPv6 in brackets"
+
 LOOPBACK = "127.0.0.1"
 
 
@@ -31,13 +33,16 @@ class Endpoint:
         """Return the endpoint that `ip:port` names.
 
         Raises:
-            ValueError: It names none; IPv6 has to stand in brackets.
+            ValueError: It names none; the text says the rule.
         """
         host, _, port = text.strip().rpartition(":")
         bracketed = host.startswith("[") and host.endswith("]")
-        ip = ip_address(host[1:-1] if bracketed else host)
+        try:
+            ip = ip_address(host[1:-1] if bracketed else host)
+        except ValueError:
+            raise ValueError(_RULE) from None
         if bracketed != (ip.version == 6) or not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
-            raise ValueError(text)
+            raise ValueError(_RULE)
         return cls(str(ip), int(port))
 
 

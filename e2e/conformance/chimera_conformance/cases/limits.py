@@ -17,7 +17,7 @@ STREAMS = 500
 BEHIND = 4  # times the patience: a picker may be behind with so many messages when the last is sent
 
 
-@case(Level.MUST, Profile.LIMITS, sources.BODY_CAP, alone=True)
+@case(Level.SHOULD, Profile.LIMITS, sources.BODY_CAP, alone=True)
 async def body_over_the_cap(picker: Picker) -> None:
     """A body over the cap ends with 413 or RESOURCE_EXHAUSTED, and the picker serves on."""
     call = picker.chat()

@@ -20,8 +20,8 @@ COMPLETION = json.dumps(
     }
 ).encode()
 EVENTS = [
-    b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":"Hel"}}]}\n\n',
-    b'data: {"choices":[{"index":0,"delta":{"content":"lo."}}]}\n\n',
+    b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":"Good"}}]}\n\n',
+    b'data: {"choices":[{"index":0,"delta":{"content":" day."}}]}\n\n',
     b'data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":10,"total_tokens":17}}\n\ndata: [DONE]\n\n',
 ]
 NOT_JSON = b"no healthy upstream"

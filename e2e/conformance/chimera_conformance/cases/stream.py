@@ -12,6 +12,7 @@ from chimera_conformance.verdicts import assume, require
 
 AT_ONCE = 50  # streams; one gateway's worth of a busy second
 OK = "OK"
+_MOMENT = 0.1  # seconds in which a picker has taken up a stream, and let go of one that was cancelled
 
 
 @case(Level.MUST, Profile.CORE, sources.NGINX_SHIM)
@@ -65,6 +66,7 @@ async def cancel_harms_nobody_else(picker: Picker) -> None:
     call = picker.chat()
     async with picker.exchange() as exchange:
         await exchange.send(call.opening(), *call.pieces(20)[:1])
+        await exchange.collect(came.never, within=_MOMENT)
     await picker.require_service()
     async with picker.exchange() as exchange:
         await exchange.send(*call.whole())

@@ -49,8 +49,7 @@ class Message:
         else:
             left = int(self.header("content-length") or 0)
             while left:
-                data = await self._reader.read(min(left, _PIECE))
-                _unless_ended(data)
+                data = await _some(self._reader, left)
                 left -= len(data)
                 yield data
 
@@ -58,8 +57,7 @@ class Message:
         while size := _size(await _line(self._reader)):
             left = size
             while left:
-                data = await self._reader.read(min(left, _PIECE))
-                _unless_ended(data)
+                data = await _some(self._reader, left)
                 left -= len(data)
                 yield data
             await _line(self._reader)
@@ -113,6 +111,12 @@ async def _fields(reader: asyncio.StreamReader) -> Headers:
     return fields
 
 
-def _unless_ended(data: bytes) -> None:
+async def _some(reader: asyncio.StreamReader, most: int) -> bytes:
+    """Return what has arrived of so many bytes, at least one."""
+    try:
+        data = await reader.read(min(most, _PIECE))
+    except OSError as error:
+        raise Broken from error
     if not data:
         raise Broken
+    return data
