@@ -15,6 +15,7 @@ RESPONSE_BODY = "response_body"
 RESPONSE_TRAILERS = "response_trailers"
 IMMEDIATE = "immediate_response"
 NOTHING = "an empty message"
+OK = "OK"  # the status of a stream that ended as it should
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from chimera_conformance import wire
 from chimera_conformance.answers import Answers, Ending, Until
 from chimera_conformance.verdicts import Violation
 
+_MOMENT = 0.05  # seconds in which the end of a stream follows what was answered last
 _MANY = 1000  # messages that a picker takes within the patience
 
 
@@ -63,6 +64,10 @@ class Exchange:
             except TimeoutError:
                 break
         return self.answers
+
+    async def pause(self) -> None:
+        """Give a picker that looks no further a moment to end the stream: what is sent meanwhile would break it."""
+        await self.ending(within=_MOMENT)
 
     async def half_close(self) -> None:
         """Say that nothing more will be sent."""

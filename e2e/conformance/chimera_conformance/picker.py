@@ -83,6 +83,7 @@ class Picker:
             await exchange.send(*(call or self.chat()).whole())
             answers = await exchange.collect(ROUTE_ENDED)
             assume(answers.routed, f"the request was not routed; came: {answers.outline()}")
+            await exchange.pause()
             yield exchange
 
     async def require_service(self) -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,40 +10,40 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 LAUNCHER = f"{{python}} {ROOT}/e2e/conformance/pickers/chimera.py"
 FILLED_IN = "--port {port} --endpoints {endpoints} --folder {folder}"
+EVERY = ("core", "buffered", "openai", "health", "limits", "robustness", "conformance-headers", "empty")
 
 
-def conformed(flags: str, *options: str, profiles: list[str]) -> None:
+def conformed(flags: str, *options: str, profiles: Sequence[str], cases: Sequence[str] = ()) -> None:
     """Start the picker with flags and fail with the whole report where a MUST or a SHOULD does not hold."""
-    picker = ["--picker", f"{LAUNCHER} {FILLED_IN} -- {flags}"]
-    set_up = [part for profile in profiles for part in ("--profile", profile)]
+    chosen = [part for profile in profiles for part in ("--profile", profile)]
+    chosen += [part for pattern in cases for part in ("--case", pattern)]
 
-    found = subprocess.run(
-        [sys.executable, "-m", "chimera_conformance", *picker, "--envoy", "--strict", *set_up, *options],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
+    kit = [sys.executable, "-m", "chimera_conformance", "--envoy", "--strict"]
+    picker = ["--picker", f"{LAUNCHER} {FILLED_IN} {flags}"]
+    found = subprocess.run([*kit, *picker, *chosen, *options], check=False, capture_output=True, text=True)
 
     assert found.returncode == 0, found.stdout + found.stderr
 
 
-@pytest.mark.parametrize(
-    ("flags", "profiles"),
-    [
-        pytest.param("--insecure", ["core", "openai", "health", "limits", "robustness", "empty"], id="full duplex"),
-    ],
-)
-def test_picker_conforms(flags: str, profiles: list[str]) -> None:
-    """Every MUST and every SHOULD holds, on the gRPC stream and through the real Envoy."""
-    conformed(flags, "--plaintext", profiles=profiles)
+@pytest.mark.parametrize("transport", ["native", "grpc"])
+def test_picker_conforms(transport: str) -> None:
+    """Every MUST and every SHOULD holds, on the gRPC stream and through the real Envoy, by either transport."""
+    conformed(f"-- --insecure --transport={transport} --conformance-headers", "--plaintext", profiles=EVERY)
 
 
-def test_picker_conforms_over_tls(tmp_path: Path) -> None:
-    """With a certificate the picker agrees on HTTP/2, refuses plain text, and serves streams and Envoy as without."""
-    files = ["-keyout", str(tmp_path / "tls.key"), "-out", str(tmp_path / "tls.crt")]
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    made = ["openssl", "req", "-x509", *key, *files, "-subj", "/CN=picker", "-days", "1"]
-    subprocess.run(made, check=True, capture_output=True)
+def test_picker_that_names_several_conforms() -> None:
+    """Set up to name endpoints to fall back on, it names them in order, within the hint, and Envoy goes along."""
+    cases = ("fallback.*", "destination.*", "subset.*", "envoy-override.*", "envoy.*")
+    conformed("--fallback-endpoints 2 -- --insecure", "--plaintext", profiles=("core", "fallback"), cases=cases)
 
-    some = [part for pattern in ("tls.*", "destination.*", "response.*", "envoy.*") for part in ("--case", pattern)]
-    conformed(f"--cert-path {tmp_path}", "--tls", *some, profiles=["tls", "core"])
+
+def test_picker_that_looks_at_no_answers_conforms() -> None:
+    """With answers left to the gateway, streams end after the request, and nothing is lost on the way."""
+    profiles = ("core", "buffered")
+    conformed("--accounting SKIP -- --insecure", "--plaintext", profiles=profiles, cases=("response.*", "*envoy*"))
+
+
+def test_picker_conforms_over_tls() -> None:
+    """With the certificate that it makes itself it agrees on HTTP/2, refuses plain text, and serves as without."""
+    cases = ("tls.*", "destination.*", "response.*", "envoy.*")
+    conformed("", "--tls", profiles=("tls", "core"), cases=cases)

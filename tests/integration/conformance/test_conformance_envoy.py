@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import wrong_pickers as wrong
+import wrong_streams as streams
 from examined import examined_through_envoy, failed
 from wrong_pickers import Fault
 
@@ -42,7 +43,7 @@ TABLE: list[tuple[Fault, set[str]]] = [
     (wrong.NeedsALength, {"envoy.slow-body-arrives-whole", "envoy.trailers-of-the-request-arrive"}),
     (wrong.LosesLaterPieces, WHOLE),
     (
-        wrong.HoldsTheAnswer,
+        streams.HoldsTheAnswer,
         {
             "envoy.events-pass-at-once",
             "envoy.trailers-of-the-answer-pass",
@@ -51,7 +52,7 @@ TABLE: list[tuple[Fault, set[str]]] = [
         },
     ),
     (
-        wrong.changes_the_answer,
+        streams.changes_the_answer,
         {
             "envoy.http2-client-is-served",
             "envoy.answer-passes-unchanged",
@@ -64,14 +65,14 @@ TABLE: list[tuple[Fault, set[str]]] = [
             "envoy-failures.engines-refusal-passes",
         },
     ),
-    (wrong.EndsTheAnswerBeforeTrailers, {"envoy.trailers-of-the-answer-pass"}),
+    (streams.EndsTheAnswerBeforeTrailers, {"envoy.trailers-of-the-answer-pass"}),
     (
-        wrong.DiesOfErrors,
+        streams.DiesOfErrors,
         {"envoy-failures.dead-engine-is-a-gateway-error", "envoy-failures.engines-error-passes"},
     ),
-    (wrong.KeepsTheOldLength, BUFFERED),
+    (streams.KeepsTheOldLength, BUFFERED),
     (
-        wrong.DefersTheHead,
+        streams.DefersTheHead,
         BUFFERED | {"envoy-buffered.length-is-that-of-the-body", "envoy-buffered.invalid-json-is-400"},
     ),
     (wrong.RoutesAnything, {"envoy.invalid-json-is-400", "envoy-buffered.invalid-json-is-400"}),
