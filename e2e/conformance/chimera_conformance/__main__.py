@@ -18,7 +18,7 @@ from chimera_conformance.gateway.envoy import EnvoyError
 from chimera_conformance.launching import LaunchError
 from chimera_conformance.processes import own_endpoints
 from chimera_conformance.report import Report, as_json, as_markdown, catalogue, table
-from chimera_conformance.session import Plan, examine
+from chimera_conformance.session import Plan, chosen, examine
 from chimera_conformance.target import Endpoint, Target, parse_endpoints
 from chimera_conformance.through import GATEWAY_CASES
 
@@ -99,6 +99,8 @@ def run(  # noqa: PLR0913 - one parameter an option
         Plan(target=target, folder=Path(), patterns=case or (), command=command, engines=own, gateway=envoy)
         for command in commands
     ]
+    if not chosen((*STREAM_CASES, *GATEWAY_CASES), plans[0]):
+        _refuse("--case, --profile: no case is left")
     reports = [_examined(plan) for plan in plans]
     _publish(reports, json_file=json_file, markdown=markdown)
     if any(report.broken({Level.MUST, Level.SHOULD} if strict else {Level.MUST}) for report in reports):

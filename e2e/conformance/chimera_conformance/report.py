@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,10 +29,10 @@ class Report:
     picker: str
     outcomes: Sequence[Outcome]
 
-    def broken(self, levels: Iterable[Level]) -> list[Outcome]:
+    def broken(self, levels: Collection[Level]) -> list[Outcome]:
         """Return the outcomes of some levels that failed, or that nothing was seen of."""
         bad = {Verdict.FAILED, Verdict.UNPROVED}
-        return [outcome for outcome in self.outcomes if outcome.verdict in bad and outcome.level in set(levels)]
+        return [outcome for outcome in self.outcomes if outcome.verdict in bad and outcome.level in levels]
 
     @property
     def summary(self) -> str:

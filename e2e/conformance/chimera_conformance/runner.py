@@ -37,11 +37,6 @@ class Outcome:
         """The rule, and what came in its place."""
         return f"{self.rule} {self.came[:1].upper()}{self.came[1:]}." if self.came else self.rule
 
-    @property
-    def breaks_a_must(self) -> bool:
-        """Whether it fails the run: a MUST that failed, or that nothing was seen of."""
-        return self.level is Level.MUST and self.verdict in {Verdict.FAILED, Verdict.UNPROVED}
-
 
 Settle = Callable[[], Awaitable[object]]
 

@@ -27,6 +27,12 @@ def kit(*options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=50)
 
 
+@pytest.fixture(autouse=True)
+def temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what the kit leaves behind where it could not start something."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+
 @pytest.fixture
 def running() -> Iterator[str]:
     """Run a correct picker for two endpoints, and yield its address."""
@@ -108,6 +114,15 @@ def test_several_pickers_are_examined_one_after_another(tmp_path: Path) -> None:
     assert failed == [set(), {"destination.header-is-not-appended"}]
 
 
+def test_log_of_a_picker_that_does_not_start_is_kept() -> None:
+    """What the picker said stays in a file that the one line names."""
+    refused = kit("--picker", "{python} -c \"print('no such model')\"", "--plaintext")
+
+    assert refused.returncode == 2
+    log = Path(refused.stderr.strip().rpartition(": ")[2])
+    assert log.read_text() == "no such model\n"
+
+
 def test_picker_of_another_pool_is_refused(running: str) -> None:
     """Where an endpoint is never chosen, the picker was not set up for the pool that the kit was told of."""
     refused = kit("--address", running, "--endpoints", "127.0.0.1:8000,127.0.0.1:8002", *QUICK)
@@ -124,6 +139,7 @@ def test_picker_of_another_pool_is_refused(running: str) -> None:
         pytest.param(("--address", "127.0.0.1:1"), "--endpoints", id="no endpoints"),
         pytest.param(("--address", "127.0.0.1:1", "--endpoints", "::1:80"), "ip:port", id="no endpoint"),
         pytest.param(("--address", "127.0.0.1:1", "--endpoints", "127.0.0.1:2"), "nobody listens", id="nobody"),
+        pytest.param(("--picker", "x", "--case", "nothing.*"), "no case is left", id="no case"),
         pytest.param(("--picker", "no-such-program"), "no-such-program", id="no program"),
         pytest.param(("--picker", "{python} -c pass"), "ended with 0", id="ends at once"),
         pytest.param(

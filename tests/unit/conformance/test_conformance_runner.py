@@ -14,10 +14,9 @@ pytestmark = pytest.mark.anyio
 Log = list[str]
 
 
-def made(
-    name: str, run: Callable[[Log], Awaitable[None]], *, level: Level = Level.MUST, alone: bool = False
-) -> Case[Log]:
-    return Case(name=name, rule="Rule holds.", source="s", level=level, profile=Profile.CORE, alone=alone, run=run)
+def made(name: str, run: Callable[[Log], Awaitable[None]], *, alone: bool = False) -> Case[Log]:
+    rule = "Rule holds."
+    return Case(name=name, rule=rule, source="s", level=Level.MUST, profile=Profile.CORE, alone=alone, run=run)
 
 
 async def passes(log: Log) -> None:
@@ -41,26 +40,21 @@ async def settled() -> None:
 
 
 @pytest.mark.parametrize(
-    ("run", "verdict", "sentence", "breaks"),
+    ("run", "verdict", "sentence"),
     [
-        pytest.param(passes, Verdict.PASSED, "Rule holds.", False, id="passes"),
-        pytest.param(fails, Verdict.FAILED, "Rule holds. Something else.", True, id="fails"),
-        pytest.param(shows_nothing, Verdict.UNPROVED, "Rule holds. Nothing came.", True, id="unproved"),
-        pytest.param(does_not_apply, Verdict.SKIPPED, "Rule holds. Not here.", False, id="skipped"),
+        pytest.param(passes, Verdict.PASSED, "Rule holds.", id="passes"),
+        pytest.param(fails, Verdict.FAILED, "Rule holds. Something else.", id="fails"),
+        pytest.param(shows_nothing, Verdict.UNPROVED, "Rule holds. Nothing came.", id="unproved"),
+        pytest.param(does_not_apply, Verdict.SKIPPED, "Rule holds. Not here.", id="skipped"),
     ],
 )
 async def test_verdict_is_what_the_case_concludes(
-    run: Callable[[Log], Awaitable[None]], verdict: Verdict, sentence: str, *, breaks: bool
+    run: Callable[[Log], Awaitable[None]], verdict: Verdict, sentence: str
 ) -> None:
-    """A case passes, fails, shows nothing or does not apply; a MUST of which nothing was seen fails the run too."""
+    """A case passes, fails, shows nothing or does not apply, and the sentence adds to the rule what came."""
     outcome = await runner.judge(made("a.b", run), [])
 
-    assert (outcome.verdict, outcome.sentence, outcome.breaks_a_must) == (verdict, sentence, breaks)
-
-
-async def test_should_never_breaks_a_must() -> None:
-    """A SHOULD that fails does not fail the run."""
-    assert not (await runner.judge(made("a.b", fails, level=Level.SHOULD), [])).breaks_a_must
+    assert (outcome.verdict, outcome.sentence) == (verdict, sentence)
 
 
 async def test_case_that_never_ends_fails(monkeypatch: pytest.MonkeyPatch) -> None:
