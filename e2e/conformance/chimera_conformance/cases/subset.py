@@ -10,6 +10,7 @@ from chimera_conformance.target import Endpoint
 from chimera_conformance.verdicts import require
 
 UNAVAILABLE = 503
+ROUNDS = 5  # requests: a picker that ignores the hint may keep to it once by chance
 
 
 @case(Level.MUST, Profile.CORE, sources.GIE_SUBSET)
@@ -23,8 +24,7 @@ async def binds(picker: Picker) -> None:
 async def binds_with_several(picker: Picker) -> None:
     """A hint that lists several endpoints gets one of them."""
     members = picker.target.first(2)
-    for _ in range(3):
-        await _require_within(picker, list(map(str, members)), members)
+    await _require_within(picker, list(map(str, members)), members)
 
 
 @case(Level.MUST, Profile.CORE, sources.GIE_SUBSET)
@@ -66,10 +66,11 @@ async def _asked(picker: Picker, hint: Hint) -> Answers:
 
 
 async def _require_within(picker: Picker, hint: Hint, allowed: tuple[Endpoint, ...]) -> None:
-    answers = await _asked(picker, hint)
-    require(answers.routed, f"{hint} is not routed; came: {answers.outline()}")
-    strangers = [str(each) for each in endpoints(answers) if each not in allowed]
-    require(not strangers, f"{', '.join(strangers)} for {hint}")
+    for _ in range(ROUNDS):
+        answers = await _asked(picker, hint)
+        require(answers.routed, f"{hint} is not routed; came: {answers.outline()}")
+        strangers = [str(each) for each in endpoints(answers) if each not in allowed]
+        require(not strangers, f"{', '.join(strangers)} for {hint}")
 
 
 def _require_unavailable(answers: Answers) -> None:
