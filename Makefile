@@ -12,7 +12,14 @@ GO := $(shell command -v go 2>/dev/null)
 BIN := .venv/bin
 POOL ?= manifests/samples/local-three-models.yaml
 
-.PHONY: help up demo test controlplane check lint format proto lock bench bundle clean
+# What `make conformance` starts: a picker for each word, whose commas part its flags; and what these are set up for.
+PICKERS ?= --transport=native,--conformance-headers --transport=grpc,--conformance-headers
+PROFILES ?= core buffered openai health limits robustness conformance-headers empty
+CONFORM = $(BIN)/python -m chimera_conformance --strict --envoy
+LAUNCH = {python} e2e/conformance/pickers/chimera.py --port {port} --endpoints {endpoints} --folder {folder}
+comma := ,
+
+.PHONY: help up demo test conformance controlplane check lint format proto lock bench bundle clean
 
 help: ## list the targets
 	@grep -hE '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -49,6 +56,13 @@ demo: .venv ## replay measured agent workflows through Envoy, picker and simulat
 
 test: $(BIN)/.encoders $(if $(GO),controlplane) ## run every test
 	$(BIN)/pytest
+
+conformance: .venv ## hold the picker against the endpoint picker protocol, directly and through Envoy
+	$(CONFORM) --plaintext $(PROFILES:%=--profile %) \
+		$(foreach flags,$(PICKERS),--picker "$(LAUNCH) -- --insecure $(subst $(comma), ,$(flags))")
+	$(CONFORM) --plaintext --profile core --profile fallback --case 'fallback.*' --case 'envoy-override.*' \
+		--picker "$(LAUNCH) --fallback-endpoints 2 -- --insecure"
+	$(CONFORM) --tls --profile tls --profile core --case 'tls.*' --case 'response.*' --case 'envoy.*' --picker "$(LAUNCH)"
 
 controlplane: .venv ## build a Kubernetes control plane for the tests, once for a user; minutes the first time (needs go)
 	$(BIN)/python tests/support/go_programs.py

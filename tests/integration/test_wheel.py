@@ -34,6 +34,7 @@ def test_wheel_carries_what_the_commands_need(wheel: Path) -> None:
         "chimera_training/recorded/workflow_traces.parquet",
         "chimera_operator/local/samples/local-three-models.yaml",
         "chimera_bench/engine/__main__.py",
+        "chimera_conformance/__main__.py",
         "chimera_cli/__main__.py",
     } <= names
 
@@ -45,6 +46,7 @@ def test_wheel_carries_nothing_else(wheel: Path) -> None:
     assert {top for top in tops if not top.endswith(".dist-info")} == {
         "chimera_bench",
         "chimera_cli",
+        "chimera_conformance",
         "chimera_operator",
         "chimera_proto",
         "chimera_router",
