@@ -138,10 +138,18 @@ def test_nothing_is_looked_at_where_that_is_asked_for() -> None:
 
 def test_headers_alone_are_looked_at() -> None:
     """They are answered, with model and workflow on them; then the picker leaves."""
-    machine = routed(look="headers")
+    machine = routed(response=BodyMode.STREAMED, look="headers")
 
     assert machine.feed(SSE) == [*TOLD]
     assert (machine.done, machine.left) == (True, True)
+
+
+def test_an_answer_that_was_given_away_is_looked_at_to_its_end() -> None:
+    """A gateway in full duplex has handed the body over with the headers: who left then would lose it."""
+    machine = routed(look="headers")
+
+    assert machine.feed(SSE) == [*TOLD]
+    assert (machine.done, machine.left) == (False, False)
 
 
 @pytest.mark.parametrize("look", ["skip", "headers", "observe"])

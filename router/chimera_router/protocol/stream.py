@@ -268,7 +268,7 @@ class StreamMachine:
         if event.end_of_stream:
             self._state = _State.DONE
             return [started, sent, AnswerEnded(0)]
-        if route.accounting is Accounting.HEADERS:
+        if route.accounting is Accounting.HEADERS and self._asked.response_mode in _RETURNED:
             self._leave()
         return [started, sent]
 
@@ -304,6 +304,9 @@ class StreamMachine:
         ResponseTrailers: _response_trailers,
     }
 
+
+# Modes in which a gateway still has the body that nobody answered for; in full duplex it has given it away.
+_RETURNED = (BodyMode.STREAMED, BodyMode.BUFFERED, BodyMode.NONE)
 
 _API: Mapping[str, Api] = {api.value: api for api in Api}
 

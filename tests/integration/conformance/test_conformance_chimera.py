@@ -37,10 +37,11 @@ def test_picker_that_names_several_conforms() -> None:
     conformed("--fallback-endpoints 2 -- --insecure", "--plaintext", profiles=("core", "fallback"), cases=cases)
 
 
-def test_picker_that_looks_at_no_answers_conforms() -> None:
-    """With answers left to the gateway, streams end after the request, and nothing is lost on the way."""
-    profiles = ("core", "buffered")
-    conformed("--accounting SKIP -- --insecure", "--plaintext", profiles=profiles, cases=("response.*", "*envoy*"))
+@pytest.mark.parametrize("accounting", ["SKIP", "HEADERS"])
+def test_picker_that_looks_at_little_of_answers_conforms(accounting: str) -> None:
+    """With answers left to the gateway as far as it takes them back, nothing is lost on the way."""
+    flags, profiles = f"--accounting {accounting} -- --insecure", ("core", "buffered")
+    conformed(flags, "--plaintext", profiles=profiles, cases=("response.*", "*envoy*"))
 
 
 def test_picker_conforms_over_tls() -> None:
