@@ -63,7 +63,7 @@ def document(pool: ServingPool, setup: Setup, *, bundle: Path) -> HeterogeneousM
         {
             "apiVersion": "chimera.dev/v1alpha1",
             "kind": "HeterogeneousModelPool",
-            "metadata": {"name": f"bench-{_label(pool.name)}"[:63].rstrip("-")},
+            "metadata": {"name": f"bench-{_label(pool.name)}"[:40].rstrip("-")},
             "spec": {
                 "models": [_model(pool, name, label, setup.queueing) for name, label in labels(pool).items()],
                 "routing": {

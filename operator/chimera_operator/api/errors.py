@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from chimera_operator.api.document import PATTERN_RULES
+from chimera_operator.api.scalars import PATTERN_RULES
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_][\w-]*")  # others are quoted, so that a strange key stays on the line
 

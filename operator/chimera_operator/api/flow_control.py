@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from chimera_operator.api.document import Bytes, Count, Document, NonEmpty
+from chimera_operator.api.document import Document
+from chimera_operator.api.scalars import Bytes, Count
 
 
 class FlowControl(Document):
@@ -22,6 +23,8 @@ class FlowControl(Document):
     """Bytes of their bodies. Unset: as many as the queue takes."""
     ttl: Annotated[float, Field(gt=0, le=300)] = 60.0
     """Seconds after which a request that still waits is refused; below what gateways give a picker for its answer."""
-    objectives: dict[NonEmpty, Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]] = Field(default_factory=dict)
+    objectives: Annotated[dict[str, Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]], Field(max_length=64)] = Field(
+        default_factory=dict
+    )
     """Priority class by the name of an InferenceObjective, which requests give in a header. A higher class goes
     strictly first; a negative one is refused as soon as it would have to wait. Other names, and none, are class 0."""

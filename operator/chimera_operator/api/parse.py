@@ -1,13 +1,21 @@
-"""From a document, as YAML or the API server gives it, to a pool whose rules all hold."""
+"""From a document, as YAML or the API server gives it, to a resource whose rules all hold."""
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from chimera_operator.api.errors import first_broken_rule
+from chimera_operator.api.document import Document
+from chimera_operator.api.errors import PoolError, first_broken_rule
 from chimera_operator.api.pool import HeterogeneousModelPool
+from chimera_operator.api.pool_spec import NEEDS_SOURCE
+from chimera_operator.api.pooled_model import PooledModel
+
+TAKEN_WHOLE = frozenset({"scaling"})
+"""Objects whose fields exclude one another: one of a model's own replaces the default's, it does not join it."""
+
+_Parsed = TypeVar("_Parsed", bound=Document)
 
 
 def parse_pool(document: Any) -> HeterogeneousModelPool:
@@ -16,11 +24,29 @@ def parse_pool(document: Any) -> HeterogeneousModelPool:
     Raises:
         PoolError: The document breaks a rule; names the first.
     """
-    try:
-        # Through JSON: only there does strict mode still take an array for a tuple.
-        return HeterogeneousModelPool.model_validate_json(json.dumps(with_defaults(document), default=str))
-    except ValidationError as error:
-        raise first_broken_rule(error, HeterogeneousModelPool) from None
+    return _parsed(with_defaults(document), HeterogeneousModelPool)
+
+
+def parse_resource(document: Any) -> HeterogeneousModelPool:
+    """Return the pool of an object in a cluster, where nobody says for each run what serves a model.
+
+    Raises:
+        PoolError: The document breaks a rule; names the first.
+    """
+    pool = parse_pool(document)
+    for index, model in enumerate(pool.spec.models):
+        if model.source is None and model.engine.type != "Simulator":
+            raise PoolError(f"spec.models[{index}].source", NEEDS_SOURCE)
+    return pool
+
+
+def parse_pooled_model(document: Any) -> PooledModel:
+    """Return the PooledModel of an object.
+
+    Raises:
+        PoolError: The document breaks a rule; names the first.
+    """
+    return _parsed(document, PooledModel)
 
 
 def with_defaults(document: Any) -> Any:
@@ -34,10 +60,19 @@ def with_defaults(document: Any) -> Any:
 
 
 def _merged(defaults: Mapping[str, Any], model: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: _under(defaults.get(key), model.get(key, defaults.get(key))) for key in {**defaults, **model}}
+    return {key: _field(key, defaults, model) for key in {**defaults, **model}}
 
 
-def _under(default: Any, value: Any) -> Any:
-    if isinstance(default, Mapping) and isinstance(value, Mapping):
-        return {**default, **value}
-    return value
+def _field(key: str, defaults: Mapping[str, Any], model: Mapping[str, Any]) -> Any:
+    default, own = defaults.get(key), model.get(key, defaults.get(key))
+    if key not in TAKEN_WHOLE and isinstance(default, Mapping) and isinstance(own, Mapping):
+        return {**default, **own}
+    return own
+
+
+def _parsed(document: Any, kind: type[_Parsed]) -> _Parsed:
+    try:
+        # Through JSON: only there does strict mode still take an array for a tuple.
+        return kind.model_validate_json(json.dumps(document, default=str))
+    except ValidationError as error:
+        raise first_broken_rule(error, kind) from None

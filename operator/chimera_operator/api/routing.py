@@ -1,24 +1,29 @@
 """How a pool chooses the model of a request, and the order of its engines' queues."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
+from pydantic.alias_generators import to_camel
 
-from chimera_operator.api.document import SHA256, Document, NonEmpty, ServedName, broken_rule
+from chimera_operator.api.bundle import Bundle
+from chimera_operator.api.document import Breach, Document, rule
 from chimera_operator.api.flow_control import FlowControl
+from chimera_operator.api.limits import Limits
+from chimera_operator.api.lists import ListSet
+from chimera_operator.api.scalars import MAX_MODELS, DnsLabel, NonNegative, Seconds, ServedName, Share
 
-NonNegative = Annotated[float, Field(ge=0, le=1_000_000)]
-Share = Annotated[float, Field(ge=0, le=1)]
 
+def _needs(field: str, *, policy: str) -> Any:
+    """Return the rule that a policy needs a number."""
+    name = to_camel(field)
 
-class Bundle(Document):
-    """Where the predictors are."""
+    @rule(f"is required with policy {policy}", cel=f"self.policy != '{policy}' || has(self.{name})", at=name)
+    def number_is_there(routing: Any) -> Iterator[Breach]:
+        if routing.policy == policy and getattr(routing, field) is None:
+            yield Breach()
 
-    path: str = ""
-    """Folder with bundle.json. Empty: the bundle inside the package."""
-    sha256: Annotated[str, Field(pattern=SHA256)] | None = None
-    """Expected sha256 of bundle.json. Unset: any."""
+    return number_is_there
 
 
 class Routing(Document):
@@ -50,7 +55,7 @@ class Routing(Document):
     price: NonNegative | None = None
     """Policy Marginal: confidence per second; where a mean is to be held, what steering begins with. Unset: the
     router's default."""
-    hold_latency_seconds: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
+    hold_latency_seconds: Seconds | None = None
     """Policy Marginal: mean seconds of an answer that the price is steered to hold. Unset: it stays."""
     hold_score: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Policy Marginal: mean predicted confidence that the price is steered to hold instead. Unset: it stays."""
@@ -58,17 +63,17 @@ class Routing(Document):
     """Policy Utility: confidence per second of the request's own latency. Unset: the router's default."""
     cost_price: NonNegative | None = None
     """Policy Utility: confidence for the parameters times tokens that the largest model would take. Unset: 0."""
-    target_latency_seconds: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
+    target_latency_seconds: Seconds | None = None
     """Policy LatencyObjective: until a workflow's last token."""
     target_confidence: Annotated[float, Field(gt=0, le=1)] | None = None
     """Policy ConfidenceObjective: chance of a right answer."""
-    static_model: str | None = None
+    static_model: DnsLabel | None = None
     """Policy Static: name of the model that gets everything."""
-    weights: dict[NonEmpty, NonNegative] | None = None
+    weights: Annotated[dict[str, NonNegative], Field(max_length=MAX_MODELS)] | None = None
     """Policy Random: weight by model; one that is not named gets nothing."""
-    small_model: str | None = None
+    small_model: DnsLabel | None = None
     """Policy Threshold: the weak model. Unset: the pool's first."""
-    large_model: str | None = None
+    large_model: DnsLabel | None = None
     """Policy Threshold: the strong model. Unset: the pool's last."""
     gain_needed: Annotated[float, Field(ge=-1, le=1)] | None = None
     """Policy Threshold: confidence by which the strong model must pass the weak one."""
@@ -89,30 +94,37 @@ class Routing(Document):
     """How much of answers the picker looks at. Observe: every piece. Headers: their headers. Skip: nothing, so that
     they pass the gateway untouched, and lengths are learned from the requests that send them back. Auto: every piece
     of as many answers as the picker has time for."""
-    virtual_models: tuple[ServedName, ...] = ()
+    fallback_endpoints: Annotated[int, Field(ge=0, le=16)] = 0
+    """Other endpoints of the chosen model that are named after the first, for gateways that fall back from one to the
+    next. 0: none, which every gateway understands, and which is all that one machine takes."""
+    limits: Limits = Limits()
+    """What a client may send."""
+    virtual_models: Annotated[tuple[ServedName, ...], Field(max_length=32), ListSet()] = ()
     """More names, besides the pool's own and `auto`, that ask for the full choice."""
     bundle: Bundle = Bundle()
     """The predictors. Unset: those inside the package."""
 
-    @model_validator(mode="after")
-    def _policy_has_its_numbers(self) -> Self:
-        needed = {
-            "LatencyObjective": ("targetLatencySeconds", self.target_latency_seconds is not None),
-            "ConfidenceObjective": ("targetConfidence", self.target_confidence is not None),
-            "Random": ("weights", any((self.weights or {}).values())),
-            "Threshold": ("gainNeeded", self.gain_needed is not None),
-        }
-        name, given = needed.get(self.policy, ("", True))
-        if not given:
-            rule = "must hold a weight above zero" if name == "weights" else "is required"
-            raise broken_rule(f"{rule} with policy {self.policy}", at=name)
-        return self
+    _latency_has_target = _needs("target_latency_seconds", policy="LatencyObjective")
+    _confidence_has_target = _needs("target_confidence", policy="ConfidenceObjective")
+    _threshold_has_gain = _needs("gain_needed", policy="Threshold")
 
-    @model_validator(mode="after")
-    def _one_mean_is_held(self) -> Self:
+    @rule(
+        "must hold a weight above zero with policy Random",
+        cel="self.policy != 'Random' || has(self.weights) && self.weights.exists(name, self.weights[name] > 0.0)",
+        at="weights",
+    )
+    def _lot_can_fall(self) -> Iterator[Breach]:
+        if self.policy == "Random" and not any((self.weights or {}).values()):
+            yield Breach()
+
+    @rule(
+        "must not be set beside holdLatencySeconds: one price holds one mean",
+        cel="!has(self.holdScore) || !has(self.holdLatencySeconds)",
+        at="holdScore",
+    )
+    def _one_mean_is_held(self) -> Iterator[Breach]:
         if self.hold_latency_seconds is not None and self.hold_score is not None:
-            raise broken_rule("must not be set beside holdLatencySeconds: one price holds one mean", at="holdScore")
-        return self
+            yield Breach()
 
     def named(self) -> Iterator[tuple[str, str | None]]:
         """Yield the models that the policy in force names, each with its field."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from chimera_operator.api.errors import PoolError
 from chimera_operator.api.model import ModelSpec
 from chimera_operator.api.pool import HeterogeneousModelPool
 from chimera_operator.rendering.coefficients import StepTime
@@ -102,7 +103,7 @@ class _Replica:
 
 def replica_count(pool: HeterogeneousModelPool) -> int:
     """Return how many engines the pool runs."""
-    return sum(model.scaling.replicas for model in pool.spec.models)
+    return sum(model.scaling.first_replicas for model in pool.spec.models)
 
 
 def local_plan(pool: HeterogeneousModelPool, *, site: Site, speed: float, engine: EngineKind) -> LocalPlan:
@@ -117,6 +118,7 @@ def local_plan(pool: HeterogeneousModelPool, *, site: Site, speed: float, engine
     Raises:
         PoolError: A model cannot be served that way.
     """
+    _check(pool)
     replicas = list(_replicas(pool, site.ports, speed))
     return LocalPlan(
         files={
@@ -134,10 +136,22 @@ def local_plan(pool: HeterogeneousModelPool, *, site: Site, speed: float, engine
     )
 
 
+def _check(pool: HeterogeneousModelPool) -> None:
+    """Raise PoolError where the pool asks for what one machine does not have."""
+    bundle = pool.spec.routing.bundle
+    if bundle.pvc or bundle.image or bundle.archive:
+        raise PoolError("spec.routing.bundle", "must be a path: volumes, images and archives exist in a cluster only")
+    if pool.spec.routing.fallback_endpoints:
+        raise PoolError("spec.routing.fallbackEndpoints", "must be 0: the gateway of one machine takes one endpoint")
+    for index, model in enumerate(pool.spec.models):
+        if model.loras:
+            raise PoolError(f"spec.models[{index}].loras", "must be empty: adapters exist in a cluster only")
+
+
 def _replicas(pool: HeterogeneousModelPool, ports: Ports, speed: float) -> Iterator[_Replica]:
     times, free = step_times(pool, speed=speed), iter(enumerate(ports.engines))
     for index, model in enumerate(pool.spec.models):
-        for ordinal in range(model.scaling.replicas):
+        for ordinal in range(model.scaling.first_replicas):
             seed, port = next(free)
             yield _Replica(
                 name=f"{model.name}-{ordinal}",

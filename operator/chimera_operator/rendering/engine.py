@@ -1,11 +1,9 @@
 """From a model to the command line of its engine."""
 
+from chimera_operator.api.engine import Engine
 from chimera_operator.api.errors import PoolError
 from chimera_operator.api.model import ModelSpec
 from chimera_operator.rendering.coefficients import StepTime
-
-DRAIN_SECONDS = 120
-"""Time requests in flight get to finish before a pod's engine ends: an answer of 4,000 tokens at 30 a second."""
 
 VLLM_ENV = {
     "VLLM_NO_USAGE_STATS": "1",
@@ -32,11 +30,11 @@ def simulator_command(model: ModelSpec, time: StepTime, *, host: str, port: int,
         *("--startup-delay", "0"),
         *("--recorded-as", model.descriptor.trained_as or model.name),
         *("--seed", str(seed)),
-        *((NO_PREFIX_CACHING,) if NO_PREFIX_CACHING in model.engine.args else ()),
+        *((NO_PREFIX_CACHING,) if NO_PREFIX_CACHING in (*_optional_flags(model.engine), *model.engine.args) else ()),
     ]
 
 
-def vllm_command(model: ModelSpec, *, host: str, port: int, path: str, drain_seconds: int = DRAIN_SECONDS) -> list[str]:
+def vllm_command(model: ModelSpec, *, host: str, port: int, path: str, drain_seconds: int) -> list[str]:
     """Return the command line that serves a model with vLLM; the user's own arguments come last and so win.
 
     Args:
@@ -59,18 +57,30 @@ def vllm_command(model: ModelSpec, *, host: str, port: int, path: str, drain_sec
         *("--pipeline-parallel-size", str(model.parallelism.pipeline)),
         *("--data-parallel-size", str(model.parallelism.data)),
         *("--shutdown-timeout", str(drain_seconds)),
+        *_optional_flags(model.engine),
         *model.engine.args,
     ]
 
 
 def vllm_env(model: ModelSpec) -> dict[str, str]:
-    """Return the environment of a vLLM engine; the user's own variables win."""
-    return VLLM_ENV | {variable.name: variable.value for variable in model.engine.env}
+    """Return the environment of a vLLM engine; the user's own variables win, where the document has their values."""
+    return VLLM_ENV | {variable.name: variable.value for variable in model.engine.env if variable.value is not None}
 
 
 def _served_names(model: ModelSpec) -> list[str]:
     """Return the names the engine answers to; the first labels its metrics and its replies."""
     return [model.name, *model.aliases]
+
+
+def _optional_flags(engine: Engine) -> list[str]:
+    """Return the flags of fields that are set; of others the engine has its own default."""
+    given = {
+        "--max-model-len": engine.max_model_len,
+        "--gpu-memory-utilization": engine.gpu_memory_utilization,
+        "--kv-cache-dtype": engine.kv_cache_dtype,
+    }
+    flags = [word for flag, value in given.items() if value is not None for word in (flag, str(value))]
+    return flags if engine.prefix_caching else [*flags, NO_PREFIX_CACHING]
 
 
 def _scheduling_policy(model: ModelSpec) -> str:

@@ -20,12 +20,14 @@ def router_config(pool: HeterogeneousModelPool, *, endpoints_file: str, speed: f
         PoolError: A model's step time is neither given nor can be estimated.
     """
     times = step_times(pool, speed=speed)
+    limits = pool.spec.routing.limits.model_dump(by_alias=True, exclude_none=True)
     return {
         "pool": pool.metadata.name,
         "models": [_model(model, times[model.name]) for model in pool.spec.models],
         "virtualModels": list(pool.spec.routing.virtual_models),
         "routing": routing_config(pool, speed=speed),
         "bundle": {"path": pool.spec.routing.bundle.path, "sha256": pool.spec.routing.bundle.sha256 or ""},
+        **({"limits": limits} if limits else {}),
         "discovery": {"file": {"path": endpoints_file}},
         "accounting": {"mode": pool.spec.routing.accounting.upper()},
     }

@@ -35,6 +35,8 @@ def routing_config(pool: HeterogeneousModelPool, *, speed: float) -> dict[str, A
         rendered["restage"] = _given(margin=routing.restage_margin)
     if routing.flow_control.enabled:
         rendered["flowControl"] = _flow_control(routing.flow_control, speed)
+    if routing.fallback_endpoints:
+        rendered["fallbackEndpoints"] = routing.fallback_endpoints
     return rendered
 
 

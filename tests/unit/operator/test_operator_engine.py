@@ -44,6 +44,20 @@ def test_vllm_is_started_with_everything_the_pool_says() -> None:
     ]
 
 
+def test_typed_fields_that_are_set_are_flags() -> None:
+    """They come before the user's own arguments, which so win; what is unset is left to the engine."""
+    fields = {"maxModelLen": 4096, "gpuMemoryUtilization": 0.8, "kvCacheDtype": "fp8", "prefixCaching": False}
+    command = vllm(source=HUB, engine={"kvTokens": 1, **fields, "args": ["--max-model-len", "8192"]})
+
+    assert command[command.index("--max-model-len") :] == [
+        *("--max-model-len", "4096"),
+        *("--gpu-memory-utilization", "0.8"),
+        *("--kv-cache-dtype", "fp8"),
+        "--no-enable-prefix-caching",
+        *("--max-model-len", "8192"),
+    ]
+
+
 def test_without_priority_the_queue_is_first_come_first_served() -> None:
     """Priority scheduling is on only where the pool asks for it."""
     command = vllm(source=HUB)
@@ -91,6 +105,14 @@ def test_the_users_environment_wins() -> None:
     assert "VLLM_HTTP_TIMEOUT_KEEP_ALIVE" in env
 
 
+def test_variable_from_elsewhere_is_left_to_the_environment() -> None:
+    """A Secret exists in a cluster; on one machine the variable comes from whoever starts the pool."""
+    source = {"secretKeyRef": {"name": "hub", "key": "token"}}
+    env = vllm_env(model(engine={"kvTokens": 1, "env": [{"name": "HF_TOKEN", "valueFrom": source}]}))
+
+    assert "HF_TOKEN" not in env
+
+
 def test_the_simulator_is_told_names_limits_and_step_time() -> None:
     """Every alias is served, and lengths are those recorded for the model in the training data."""
     simulated = model(
@@ -116,6 +138,9 @@ def test_the_simulator_obeys_that_no_prefix_is_cached() -> None:
 
     assert command[-1] == "--no-enable-prefix-caching"
     assert "--enforce-eager" not in command
+
+    typed = model(engine={"kvTokens": 1, "prefixCaching": False})
+    assert simulator_command(typed, step_time(typed, path=""), host="::1", port=1, seed=0)[-1] == command[-1]
 
 
 def test_the_simulator_takes_recordings_by_the_models_own_name() -> None:

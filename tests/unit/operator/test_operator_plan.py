@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pool_documents import model_document, pool_document
@@ -108,3 +109,29 @@ def test_a_model_that_vllm_cannot_serve_is_named() -> None:
     """The error is the document's."""
     with pytest.raises(PoolError, match=r"^spec.models\[0\].source: is required for vLLM$"):
         local_plan(parse_pool(pool_document()), site=SITE, speed=1.0, engine="vllm")
+
+
+@pytest.mark.parametrize(
+    ("document", "line"),
+    [
+        (
+            pool_document(routing={"bundle": {"pvc": {"claimName": "bundle"}}}),
+            "spec.routing.bundle: must be a path: volumes, images and archives exist in a cluster only",
+        ),
+        (
+            pool_document(routing={"fallbackEndpoints": 1}),
+            "spec.routing.fallbackEndpoints: must be 0: the gateway of one machine takes one endpoint",
+        ),
+        (
+            pool_document(model_document("small", loras=[{"name": "a", "source": HUB}])),
+            "spec.models[0].loras: must be empty: adapters exist in a cluster only",
+        ),
+    ],
+    ids=["volume", "fallbacks", "adapter"],
+)
+def test_what_one_machine_does_not_have_is_refused(document: dict[str, Any], line: str) -> None:
+    """Rather than left out without a word."""
+    with pytest.raises(PoolError) as error:
+        local_plan(parse_pool(document), site=SITE, speed=1.0, engine="simulator")
+
+    assert str(error.value) == line

@@ -8,8 +8,9 @@ from pool_documents import model_document, pool_document
 from pydantic import ValidationError
 
 from chimera_operator.api.errors import PoolError
-from chimera_operator.api.parse import parse_pool
-from chimera_operator.api.pool import Gateway, HeterogeneousModelPool, ParentRef
+from chimera_operator.api.network import Gateway, ParentRef
+from chimera_operator.api.parse import parse_pool, parse_pooled_model, parse_resource
+from chimera_operator.api.pool import HeterogeneousModelPool
 
 
 def small_with(**fields: Any) -> dict[str, Any]:
@@ -103,6 +104,44 @@ BROKEN = {
     "address of another scheme": (
         small_with(source={"s3": {"uri": "http://bucket/x"}}),
         "spec.models[0].source.s3.uri: must be s3://BUCKET/KEY",
+    ),
+    "path for a volume": (
+        small_with(cache={"weights": {"path": "/cache"}}),
+        "spec.models[0].cache.weights.path: unknown key",
+    ),
+    "amount without a unit that there is": (
+        small_with(resources={"requests": {"memory": "16GB"}}),
+        "spec.models[0].resources.requests.memory: must be a quantity, such as 500m, 2 or 16Gi",
+    ),
+    "less than nothing": (
+        small_with(resources={"limits": {"cpu": -1}}),
+        "spec.models[0].resources.limits.cpu: must be a quantity, such as 500m, 2 or 16Gi",
+    ),
+    "slice of no card": (
+        small_with(accelerators=[{"class": "nvidia-h100", "mig": "half"}]),
+        "spec.models[0].accelerators[0].mig: must be a MIG profile, such as 1g.10gb",
+    ),
+    "variable twice": (
+        small_with(engine={"env": [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]}),
+        'spec.models[0].engine.env[1].name: must be unique, "A" is taken',
+    ),
+    "alias twice": (
+        small_with(aliases=["x", "x"]),
+        'spec.models[0].aliases[1]: must be unique, "x" is taken',
+    ),
+    "archive that anybody could have changed": (
+        pool_document(routing={"bundle": {"archive": {"url": "https://example.com/bundle.tar.gz"}}}),
+        "spec.routing.bundle.archive.sha256: is required",
+    ),
+    "password for all to read": (
+        pool_document(
+            picker={"sharedWorkflows": {"url": "redis://u:p@valkey", "secretRef": {"name": "a", "key": "b"}}}
+        ),
+        "spec.picker.sharedWorkflows.url: must be redis://HOST:PORT/DATABASE, or rediss:// for TLS, without a password",
+    ),
+    "host in capitals": (
+        pool_document(gateway={"parentRefs": [{"name": "a"}], "hostnames": ["LLM.example.com"]}),
+        "spec.gateway.hostnames[0]: must be a host name in small letters, its first label maybe *",
     ),
     "text for a number": (
         small_with(engine={"maxNumSeqs": "4"}),
@@ -256,6 +295,46 @@ def test_a_models_list_replaces_the_default_list() -> None:
     assert [card.class_ for card in large.accelerators] == ["nvidia-a40"]
 
 
+def test_one_way_to_scale_replaces_another() -> None:
+    """The ways exclude one another, so a model's own does not join the default's."""
+    defaults = {"scaling": {"auto": {"maxReplicas": 4}}}
+    own = model_document("large", scaling={"replicas": 2})
+
+    small, large = parse_pool(pool_document(model_document("small"), own, defaults=defaults)).spec.models
+
+    assert (small.scaling.auto and small.scaling.auto.max_replicas, small.scaling.replicas) == (4, None)
+    assert (large.scaling.auto, large.scaling.replicas) == (None, 2)
+
+
+@pytest.mark.parametrize(
+    ("scaling", "first"),
+    [({}, 1), ({"replicas": 3}, 3), ({"auto": {"minReplicas": 2, "maxReplicas": 4}}, 2), ({"external": {}}, 1)],
+)
+def test_every_way_to_scale_says_how_it_begins(scaling: dict[str, Any], first: int) -> None:
+    """A cluster begins with as many, and one machine runs as many."""
+    (model,) = parse_pool(small_with(scaling=scaling)).spec.models
+
+    assert model.scaling.first_replicas == first
+
+
+def test_engine_is_said_for_each_run_on_one_machine_only() -> None:
+    """A file needs no source, as `chimera up --engine` says what serves; in a cluster nothing is simulated unasked."""
+    document = pool_document(model_document("small"))
+
+    assert parse_pool(document).spec.models[0].source is None
+    with pytest.raises(PoolError, match=r"^spec.models\[0\].source: is required unless engine.type is Simulator$"):
+        parse_resource(document)
+
+
+def test_a_model_of_a_pool_is_a_resource_of_its_own() -> None:
+    """Its rules are told as a pool's are."""
+    child = {"apiVersion": "chimera.dev/v1alpha1", "kind": "PooledModel", "metadata": {"name": "pool-small-1"}}
+
+    assert parse_pooled_model({**child, "spec": {"pool": "pool", "model": "small"}}).spec.replicas == 1
+    with pytest.raises(PoolError, match=r"^spec.replica: unknown key, did you mean replicas\?$"):
+        parse_pooled_model({**child, "spec": {"pool": "pool", "model": "small", "replica": 2}})
+
+
 def test_a_pool_is_never_changed() -> None:
     """Who holds a pool may rely on it: every part refuses to be altered."""
     pool = parse_pool(pool_document())
@@ -270,7 +349,7 @@ def test_what_is_left_out_has_its_documented_default() -> None:
     pool = parse_pool(pool_document({"name": "bare"}))
     (bare,) = pool.spec.models
 
-    assert (bare.engine.max_num_seqs, bare.engine.priority_scheduling, bare.scaling.replicas) == (256, False, 1)
+    assert (bare.engine.max_num_seqs, bare.engine.priority_scheduling, bare.scaling.first_replicas) == (256, False, 1)
     assert (bare.source, bare.coefficients, bare.accelerators, bare.aliases) == (None, None, (), ())
     assert (pool.spec.routing.policy, pool.spec.routing.price) == ("Marginal", None)
     assert (pool.spec.picker.replicas, pool.spec.picker.failure_mode, pool.spec.gateway) == (2, "FailClose", None)
@@ -290,7 +369,7 @@ def test_each_source_is_typed(source: dict[str, Any]) -> None:
     (model,) = parse_pool(small_with(source=source)).spec.models
 
     assert model.source
-    assert model.source.model_dump(by_alias=True, exclude_none=True) == source
+    assert model.source.model_dump(by_alias=True, exclude_unset=True) == source
 
 
 def test_the_gateway_is_typed() -> None:

@@ -225,3 +225,13 @@ def test_the_router_reads_every_policy_as_the_one_asked_for(policy: str) -> None
     models = {name: model(name, parameters_b=size) for name, size in (("small", 7.0), ("large", 70.0))}
 
     assert type(scheduler(routing, models).policy).__name__ == policy
+
+
+def test_limits_and_fallbacks_arrive() -> None:
+    """Every cap that is set is the router's by the same name; those that are not are left to it."""
+    limits = {name: number for number, name in enumerate(RouterConfig().limits.DESCRIPTOR.fields_by_camelcase_name, 1)}
+    config = parsed(pool_document(routing={"limits": limits, "fallbackEndpoints": 2}))
+
+    assert {field.camelcase_name: value for field, value in config.limits.ListFields()} == limits
+    assert config.routing.fallback_endpoints == 2
+    assert not parsed(pool_document()).HasField("limits")
