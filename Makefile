@@ -19,7 +19,7 @@ CONFORM = $(BIN)/python -m chimera_conformance --strict --envoy
 LAUNCH = {python} e2e/conformance/pickers/chimera.py --port {port} --endpoints {endpoints} --folder {folder}
 comma := ,
 
-.PHONY: help up demo test conformance controlplane check lint format proto lock bench bundle clean
+.PHONY: help up demo test conformance controlplane check lint format proto manifests lock bench bundle clean
 
 help: ## list the targets
 	@grep -hE '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -73,6 +73,7 @@ check: .venv lint ## everything CI checks besides the tests
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 	$(BIN)/python proto/generate.py --check
+	$(BIN)/python manifests/generate.py --check
 
 lint: .venv ## ruff, all rules
 	$(BIN)/ruff check .
@@ -83,6 +84,9 @@ format: .venv ## format and fix what can be fixed
 
 proto: .venv ## regenerate chimera_proto from proto/
 	$(BIN)/python proto/generate.py
+
+manifests: .venv ## regenerate the CRDs and their reference from chimera_operator.api
+	$(BIN)/python manifests/generate.py
 
 bundle: .venv ## retrain and measure the bundle that ships in the wheel, five fits
 	$(BIN)/chimera train --held-out 0.3 --seeds 5 --out router/chimera_router/prediction/bundles/default

@@ -28,6 +28,13 @@ def test_generated_code_is_current() -> None:
     assert checked.returncode == 0
 
 
+def test_manifests_are_current() -> None:
+    """The definitions and their reference are what the resource types say."""
+    checked = subprocess.run([sys.executable, ROOT / "manifests" / "generate.py", "--check"], check=False)
+
+    assert checked.returncode == 0
+
+
 def test_locks_name_no_index() -> None:
     """Locked pins carry hashes and no address of any index."""
     for lock in (ROOT / "requirements").glob("*.lock"):
