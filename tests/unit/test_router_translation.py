@@ -102,7 +102,7 @@ def test_the_hold_queue_is_told_whose_it_is_and_how_large() -> None:
     """Class by objective, lane by the model decided on, bytes of the body, the moment until which it may wait."""
     choose = asked(**{"x-gateway-inference-objective": "urgent"})
     limits = HoldLimits(ttl=30.0, objectives={"urgent": 3})
-    item = translation.item(choose, request(choose), DECISION, Scheduler(), limits=limits, now=100.0)
+    item = translation.item(choose, request(choose), DECISION, Scheduler(), limits=limits, wake=0.0, now=100.0)
 
     assert (item.priority, item.lane, item.cost, item.deadline) == (3, Lane(model="large"), 100.0, 130.0)
     assert item.size == len(choose.request.body)
