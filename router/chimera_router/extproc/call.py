@@ -50,6 +50,11 @@ class Call:
         """Whether the picker has said its last: the stream is to be closed."""
         return self._machine.done
 
+    @property
+    def routed(self) -> bool:
+        """Whether the request has its destination, so that the gateway can do without the picker."""
+        return self._exchange is not None
+
     def take(self, message: bytes) -> list[bytes]:
         """Return the answers to a message, in order.
 
@@ -86,7 +91,7 @@ class Call:
         return self._sent(machine.route(outcome.route))
 
     def patience(self) -> float | None:
-        """Return the seconds within which the next bytes of the body have to come; None where none are waited for."""
+        """Return the seconds within which more of the request has to come; None where nothing is waited for."""
         machine = self._machine
         if not machine.reading:
             return None
@@ -95,7 +100,7 @@ class Call:
         return max(0.0, self.opened + limit - self._director.clock())
 
     def expire(self) -> list[bytes]:
-        """Return the answer to a request whose body takes too long to come; nothing in all other cases."""
+        """Return the answer to a request that takes too long to come; nothing in all other cases."""
         return self._sent(self._machine.expire()) if self.patience() == 0.0 else []
 
     def violated(self) -> None:

@@ -110,7 +110,7 @@ class _Health:
             while True:
                 yield await answers.get()
         finally:
-            self._health.forget(name, answers.put_nowait)
+            self._health.forget(answers.put_nowait)
 
 
 def _service(request: bytes) -> str:

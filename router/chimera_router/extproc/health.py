@@ -19,7 +19,7 @@ class Health:
 
     def __init__(self) -> None:
         self._serving = False
-        self._watchers: list[tuple[str, Tell]] = []
+        self._watchers: dict[Tell, str] = {}
 
     @property
     def serving(self) -> bool:
@@ -41,14 +41,14 @@ class Health:
         if serving is self._serving:
             return
         self._serving = serving
-        for service, tell in tuple(self._watchers):
+        for tell, service in tuple(self._watchers.items()):
             tell(self.answer(service))
 
     def watch(self, service: str, tell: Tell) -> None:
         """Tell somebody what is, and every change of it."""
-        self._watchers.append((service, tell))
+        self._watchers[tell] = service
         tell(self.answer(service))
 
-    def forget(self, service: str, tell: Tell) -> None:
+    def forget(self, tell: Tell) -> None:
         """Tell somebody nothing more."""
-        self._watchers.remove((service, tell))
+        self._watchers.pop(tell, None)

@@ -1,9 +1,8 @@
 """What is served over the picker's own HTTP/2: the exchange with a gateway, its access log, and health."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable
-from functools import partial
+from typing import TypeVar
 
 import structlog
 from google.protobuf.message import DecodeError
@@ -20,9 +19,11 @@ from chimera_router.protocol.events import Choose
 
 _log = structlog.get_logger()
 
+On = TypeVar("On")
+
 
 class Process:
-    """One `ExternalProcessor.Process`. While the choice is being made the gateway's next messages wait here.
+    """One `ExternalProcessor.Process`. While the choice is being made the gateway's next messages wait.
 
     Args:
         rpc: The call.
@@ -34,64 +35,57 @@ class Process:
         closed: Whether it is over.
     """
 
-    __slots__ = ("_asking", "_choices", "_ended", "_held", "_rpc", "_said_last", "_task", "call", "closed")
+    __slots__ = ("_choices", "_ended", "_rpc", "_task", "call", "closed")
 
     def __init__(self, rpc: Rpc, call: Call, choices: "Choices", ended: Callable[["Process"], None]) -> None:
         self.call = call
         self._rpc = rpc
         self._choices = choices
         self._ended = ended
-        self._held: deque[bytes] = deque()
-        self._asking = False
         self._task: asyncio.Task[None] | None = None
-        self._said_last = False
         self.closed = False
 
     def message(self, data: bytes) -> bool:
-        """Take a message, at once or when the choice has been made."""
-        if self._asking:
-            self._held.append(data)
+        """Take a message; those after the one that a choice follows have to wait for it."""
+        call = self.call
+        self._answer(call.take, data)
+        if self.closed:
+            return True
+        if call.asked is not None:
+            self._choices.add(self)
             return False
-        self._take(data)
+        if call.done:
+            self._close()
         return True
 
     def end(self) -> None:
         """The gateway has said its last."""
-        self._said_last = True
-        if not self._asking and not self.closed:
-            self.call.end()
-            self._close(Status.OK)
+        self.call.end()
+        self._close()
 
     def reset(self) -> None:
         """The gateway has given up, or is gone."""
         if self._task is not None:
             self._task.cancel()
-        self._close(Status.OK)
+        self._close()
 
     def expire(self) -> None:
-        """End a request whose body takes too long to come."""
+        """End a request that takes too long to come."""
         answers = self.call.expire()
         if answers:
             self._rpc.send(answers)
-            self._close(Status.OK)
+            self._close()
             self._rpc.flush()
 
-    def _take(self, data: bytes) -> None:
-        call = self.call
-        self._answer(partial(call.take, data))
-        if self.closed:
-            return
-        if call.asked is not None:
-            self._asking = True
-            self._choices.add(self)
-        elif call.done:
-            self._close(Status.OK)
+    def leave(self) -> None:
+        """Let the exchange go on without the picker, which stops: an answer then passes to its client unseen."""
+        self._close(Status.OK if self.call.routed else Status.UNAVAILABLE)
+        self._rpc.flush()
 
     def chosen(self, outcome: Exchange | Exception) -> None:
         """Go on with what was chosen, or with why nothing was."""
-        self._asking = False
         if isinstance(outcome, Exchange | RequestError):
-            self._answer(partial(self.call.chosen, outcome))
+            self._answer(self.call.chosen, outcome)
         else:
             self._broken(outcome)
         self._go_on()
@@ -103,26 +97,22 @@ class Process:
     async def _choose(self) -> None:
         try:
             self._rpc.send(await self.call.choose())
-        except Exception as fault:  # noqa: BLE001 - as above
+        except Exception as fault:  # noqa: BLE001 - as below
             self._broken(fault)
-        self._asking, self._task = False, None
+        self._task = None
         self._go_on()
         self._rpc.flush()
 
     def _go_on(self) -> None:
-        """Take what came meanwhile."""
         if self.call.done:
-            self._close(Status.OK)
-        while self._held and not self._asking and not self.closed:
-            self._take(self._held.popleft())
-        if self._said_last and not self._asking:
-            self.end()
-        self._rpc.release()
+            self._close()
+        else:
+            self._rpc.resume()
 
-    def _answer(self, step: Callable[[], list[bytes]]) -> None:
+    def _answer(self, step: Callable[[On], list[bytes]], on: On) -> None:
         """Send what a step of the exchange makes. A fault of ours ends this stream, and no other of the connection."""
         try:
-            answers = step()
+            answers = step(on)
         except ProtocolViolation:
             self.call.violated()
             self._close(Status.INVALID_ARGUMENT)
@@ -136,11 +126,10 @@ class Process:
         _log.error("a stream was ended by a fault", kind=type(fault).__name__)
         self._close(Status.INTERNAL)
 
-    def _close(self, status: Status) -> None:
+    def _close(self, status: Status = Status.OK) -> None:
         if self.closed:
             return
         self.closed = True
-        self._held.clear()
         self.call.close()
         self._rpc.finish(status)
         self._ended(self)
@@ -208,45 +197,68 @@ class AccessLog:
 
 
 class HealthCheck:
-    """One `Health.Check`, or `Health.Watch`, which goes on until the client ends it."""
+    """One `Health.Check`: one question, one answer."""
 
-    __slots__ = ("_health", "_rpc", "_watch", "_watched")
+    __slots__ = ("_asked", "_health", "_rpc")
 
-    def __init__(self, rpc: Rpc, health: Health, *, watch: bool) -> None:
+    def __init__(self, rpc: Rpc, health: Health) -> None:
         self._rpc = rpc
         self._health = health
-        self._watch = watch
-        self._watched: str | None = None
+        self._asked: list[str | None] = []
 
     def message(self, data: bytes) -> bool:
+        """Take the question."""
+        self._asked.append(_service(data))
+        return len(self._asked) == 1  # nobody hears the others
+
+    def end(self) -> None:
         """Answer for the service asked about."""
-        name = _service(data)
+        name = self._asked[0] if len(self._asked) == 1 else None
         if name is None:
             self._rpc.finish(Status.INVALID_ARGUMENT)
-        elif self._watch:
-            self._watched = name
-            self._health.watch(name, self.tell)
         elif not self._health.knows(name):
             self._rpc.finish(Status.NOT_FOUND)
         else:
             self._rpc.send((self._health.answer(name),))
             self._rpc.finish()
-        return True
 
-    def tell(self, answer: bytes) -> None:
-        """Tell the client of a change."""
-        self._rpc.send((answer,))
-        self._rpc.flush()
+    def reset(self) -> None:
+        """Nobody waits for the answer any more."""
+
+
+class HealthWatch:
+    """One `Health.Watch`: one question, and answers until the client ends it."""
+
+    __slots__ = ("_asked", "_health", "_rpc")
+
+    def __init__(self, rpc: Rpc, health: Health) -> None:
+        self._rpc = rpc
+        self._health = health
+        self._asked = False
+
+    def message(self, data: bytes) -> bool:
+        """Watch the service asked about."""
+        name = _service(data)
+        if name is None or self._asked:
+            self.reset()
+            self._rpc.finish(Status.INVALID_ARGUMENT)
+        else:
+            self._asked = True
+            self._health.watch(name, self._tell)
+        return True
 
     def end(self) -> None:
         """A watcher says nothing after its question."""
-        if not self._watch:
+        if not self._asked:
             self._rpc.finish(Status.INVALID_ARGUMENT)
 
     def reset(self) -> None:
         """Nobody watches any more."""
-        if self._watched is not None:
-            self._health.forget(self._watched, self.tell)
+        self._health.forget(self._tell)
+
+    def _tell(self, answer: bytes) -> None:
+        self._rpc.send((answer,))
+        self._rpc.flush()
 
 
 def _service(data: bytes) -> str | None:

@@ -84,8 +84,8 @@ class StreamMachine:
 
     @property
     def reading(self) -> bool:
-        """Whether the body is still to come, or its rest."""
-        return self._reading
+        """Whether the request is still to come, or its rest."""
+        return self._reading or self._state is _State.REQUEST_HEADERS
 
     @property
     def begun(self) -> bool:
@@ -137,8 +137,8 @@ class StreamMachine:
         return [mutations.refusal(error)]
 
     def expire(self) -> list[Send]:
-        """Return the answer to a request whose body has not come in time."""
-        return self.refuse(TooSlow()) if self._reading else []
+        """Return the answer to a request that has not come in time."""
+        return self.refuse(TooSlow()) if self.reading else []
 
     def close(self) -> None:
         """The stream has ended, or ends with what was said last."""

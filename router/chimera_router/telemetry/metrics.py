@@ -45,6 +45,7 @@ class Metrics:
         self.answers = Counter("chimera_answers", "Answers by status class", ["model", "status"], registry=r)
         self.unfinished = Counter("chimera_answers_unfinished", "Exchanges that ended early", ["model"], registry=r)
         self.streams = Gauge("chimera_streams", "Open ext_proc streams", registry=r)
+        self.connections = Gauge("chimera_connections", "Open connections of the native transport", registry=r)
         self.violations = Counter("chimera_protocol_violations", "Streams ended by the protocol", registry=r)
         self.decisions = Counter("chimera_decisions", "Decisions by rule", ["model", "reason"], registry=r)
         self.decision_seconds = Histogram("chimera_decision_seconds", "Parsed body to route", buckets=_FAST, registry=r)

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
-from chimera_router.extproc.http2.errors import ConnectionFault
-from chimera_router.extproc.http2.frames import Code
+from chimera_router.extproc.http2.errors import Code, ConnectionFault
 
 
 @dataclass(slots=True)
 class Budget:
-    """A bucket of permits that refills with time.
+    """A bucket of permits that refills with time, and with what the peer has to answer.
 
     Attributes:
         size: Permits at most.
@@ -20,13 +19,17 @@ class Budget:
     _spent: float = 0.0
     _at: float = 0.0
 
-    def spend(self, now: float) -> None:
-        """Take a permit.
+    def spend(self, now: float, permits: float = 1.0) -> None:
+        """Take permits.
 
         Raises:
-            ConnectionFault: There is none left.
+            ConnectionFault: There are not as many left.
         """
-        self._spent = max(0.0, self._spent - (now - self._at) * self.rate) + 1.0
+        self._spent = max(0.0, self._spent - (now - self._at) * self.rate) + permits
         self._at = now
         if self._spent > self.size:
             raise ConnectionFault(Code.ENHANCE_YOUR_CALM)
+
+    def earn(self, permits: float) -> None:
+        """Put permits back."""
+        self._spent = max(0.0, self._spent - permits)

@@ -1,7 +1,23 @@
 """What a peer can do wrong, and how far it reaches."""
 
+from enum import IntEnum
+
 from chimera_router.errors import ChimeraError
-from chimera_router.extproc.http2.frames import Code
+
+
+class Code(IntEnum):
+    """Why a stream or a connection ends (RFC 9113, 7)."""
+
+    NO_ERROR = 0
+    PROTOCOL_ERROR = 1
+    INTERNAL_ERROR = 2
+    FLOW_CONTROL_ERROR = 3
+    STREAM_CLOSED = 5
+    FRAME_SIZE_ERROR = 6
+    REFUSED_STREAM = 7
+    CANCEL = 8
+    COMPRESSION_ERROR = 9
+    ENHANCE_YOUR_CALM = 11
 
 
 class ConnectionFault(ChimeraError):  # noqa: N818 - the RFC's word is error, of which this is the cause

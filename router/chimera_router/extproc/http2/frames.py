@@ -1,11 +1,14 @@
-"""Frames as RFC 9113 lays them out: kinds, flags, settings, error codes."""
+"""Frames as RFC 9113 lays them out: kinds, flags, settings."""
 
 from collections.abc import Callable, Iterable
 from enum import IntEnum
 from struct import Struct
 
+from chimera_router.extproc.http2.errors import Code, ConnectionFault
+
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 HEADER_SIZE = 9
+PRIORITY_SIZE = 5
 
 # Length and kind in one number, flags, stream.
 HEAD = Struct("!IBI")
@@ -52,21 +55,6 @@ class Setting(IntEnum):
     MAX_HEADER_LIST_SIZE = 6
 
 
-class Code(IntEnum):
-    """Why a stream or a connection ends."""
-
-    NO_ERROR = 0
-    PROTOCOL_ERROR = 1
-    INTERNAL_ERROR = 2
-    FLOW_CONTROL_ERROR = 3
-    STREAM_CLOSED = 5
-    FRAME_SIZE_ERROR = 6
-    REFUSED_STREAM = 7
-    CANCEL = 8
-    COMPRESSION_ERROR = 9
-    ENHANCE_YOUR_CALM = 11
-
-
 def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
     """Return a frame."""
     return HEAD.pack(len(payload) << 8 | kind, flags, stream) + payload
@@ -96,6 +84,17 @@ def word(payload: bytes) -> int:
     """Return the number in a payload of four bytes, without its reserved bit."""
     number: int = _WORD.unpack_from(payload)[0]
     return number & STREAM_MASK
+
+
+def unpadded(payload: bytes) -> bytes:
+    """Return the payload of a padded frame without its padding.
+
+    Raises:
+        ConnectionFault: There is more padding than payload.
+    """
+    if not payload or payload[0] >= len(payload):
+        raise ConnectionFault(Code.PROTOCOL_ERROR)
+    return payload[1 : len(payload) - payload[0]]
 
 
 Take = Callable[[int, int, bytes], None]

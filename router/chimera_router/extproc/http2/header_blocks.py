@@ -5,20 +5,24 @@ is looked up. A gateway opens all its streams with the same headers, and from th
 of the table.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from hpack import Decoder, HPACKError, OversizedHeaderListError
 
-from chimera_router.extproc.http2.errors import ConnectionFault, StreamFault
-from chimera_router.extproc.http2.frames import Code
+from chimera_router.extproc.http2.errors import Code, ConnectionFault, StreamFault
 
-LARGEST = 64 * 1024  # bytes of names and values, as counted for SETTINGS_MAX_HEADER_LIST_SIZE; gRPC's take under 8 KiB
+# Bytes of a block, and of names and values as counted for SETTINGS_MAX_HEADER_LIST_SIZE: where gRPC's own servers end
+# a call for it. What a gateway was asked comes inside messages; its own headers take a few hundred bytes.
+LARGEST = 16 * 1024
 
-_KEPT = 256  # blocks; each gateway has a handful, those with a trace id in them never come again
+_KEPT = 64  # blocks; each gateway has a handful, those with a trace id in them never come again
+_SHORT = 512  # bytes of a block that is kept, twice what Envoy's first takes: what a peer says must not fill the memory
 _CONNECTION_HEADERS = frozenset(("connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"))
 _PSEUDO = frozenset((":method", ":scheme", ":path", ":authority"))
 _NEEDED = frozenset((":method", ":scheme", ":path"))
+_NAME = re.compile("[!-9;-@[-~]+")  # printable ASCII but capitals and colons (RFC 9113, 8.2.1)
 
 Headers = Mapping[str, str]
 
@@ -42,11 +46,14 @@ class BlockReader:
         if known is not None:
             return known
         headers = _checked(stream, self._decoded(block))
+        if not self._changed and len(block) <= _SHORT:
+            self._keep(block, headers)
+        return headers
+
+    def _keep(self, block: bytes, headers: Headers) -> None:
         while len(self._known) >= _KEPT:
             del self._known[next(iter(self._known))]
-        if not self._changed:
-            self._known[block] = headers
-        return headers
+        self._known[block] = headers
 
     def trailers(self, stream: int, block: bytes) -> None:
         """Read trailers, which say nothing to a server of gRPC.
@@ -55,7 +62,7 @@ class BlockReader:
             ConnectionFault: The block cannot be read, or says too much.
             StreamFault: They have names that trailers must not have.
         """
-        if any(_malformed(name, value) or name.startswith(":") for name, value in self._decoded(block)):
+        if any(_malformed(name, value) or _split(value) for name, value in self._decoded(block)):
             raise StreamFault(stream, Code.PROTOCOL_ERROR)
 
     def skip(self, block: bytes) -> None:
@@ -66,23 +73,25 @@ class BlockReader:
         """
         self._decoded(block)
 
-    def _table(self) -> tuple[int, object]:
-        """Return what differs after every change of the table: it grows at one end, and is cut at the other."""
-        entries = self._decoder.header_table.dynamic_entries
-        return len(entries), entries[0] if entries else None
-
     def _decoded(self, block: bytes) -> list[tuple[str, str]]:
+        size, newest = self._table()
         try:
-            before = self._table()
             fields = self._decoder.decode(block, raw=True)
-            self._changed = self._table() != before
-            if self._changed:
-                self._known.clear()
-            return [(_text(name), _text(value)) for name, value in fields]
         except OversizedHeaderListError:
             raise ConnectionFault(Code.ENHANCE_YOUR_CALM) from None
         except (HPACKError, IndexError, ValueError):
             raise ConnectionFault(Code.COMPRESSION_ERROR) from None
+        size_now, newest_now = self._table()
+        self._changed = size_now != size or newest_now is not newest
+        if self._changed:
+            self._known.clear()
+        return [(_text(name), _text(value)) for name, value in fields]
+
+    def _table(self) -> tuple[tuple[int, int], object]:
+        """Return what says whether the table changed: it grows at one end, by new objects, and is cut at the other."""
+        table = self._decoder.header_table
+        entries = table.dynamic_entries
+        return (len(entries), table.maxsize), entries[0] if entries else None
 
 
 def literal(fields: Iterable[tuple[str, str]]) -> bytes:
@@ -99,15 +108,14 @@ def _text(data: bytes | str) -> str:
     return data if isinstance(data, str) else data.decode("latin-1")
 
 
-def _checked(stream: int, fields: list[tuple[str, str]]) -> Headers:
+def _checked(stream: int, fields: Iterable[tuple[str, str]]) -> Headers:
     """Return a request's headers by name; of repeated ones the last (RFC 9113, 8.2 and 8.3)."""
     headers: dict[str, str] = {}
+    regular = False
     for name, value in fields:
-        if name.startswith(":"):
-            misplaced = name not in _PSEUDO or name in headers or any(not key.startswith(":") for key in headers)
-            if misplaced:
-                raise StreamFault(stream, Code.PROTOCOL_ERROR)
-        elif _malformed(name, value):
+        pseudo = name in _PSEUDO
+        regular |= not pseudo
+        if (pseudo and (regular or name in headers)) or (not pseudo and _malformed(name, value)) or _split(value):
             raise StreamFault(stream, Code.PROTOCOL_ERROR)
         headers[name] = value
     if not headers.keys() >= _NEEDED or not headers[":path"]:
@@ -116,10 +124,9 @@ def _checked(stream: int, fields: list[tuple[str, str]]) -> Headers:
 
 
 def _malformed(name: str, value: str) -> bool:
-    return (
-        not name
-        or name != name.lower()
-        or name in _CONNECTION_HEADERS
-        or (name == "te" and value != "trailers")
-        or any(character in value for character in "\0\r\n")
-    )
+    """Return whether this can be no header but a pseudo-header, nor that."""
+    return _NAME.fullmatch(name) is None or name in _CONNECTION_HEADERS or (name == "te" and value != "trailers")
+
+
+def _split(value: str) -> bool:
+    return "\0" in value or "\r" in value or "\n" in value

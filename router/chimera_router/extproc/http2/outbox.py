@@ -4,8 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from chimera_router.extproc.http2 import frames
-from chimera_router.extproc.http2.errors import ConnectionFault, StreamFault
-from chimera_router.extproc.http2.frames import Code, Kind
+from chimera_router.extproc.http2.errors import Code, ConnectionFault, StreamFault
 from chimera_router.extproc.http2.streams import Stream
 
 
@@ -18,23 +17,22 @@ class Outbox:
     Attributes:
         frame_size: Bytes of data that the peer takes in one frame.
         initial_window: Bytes that it takes of a new stream.
+        held: Bytes of data that wait.
     """
 
     def __init__(self, emptied: Callable[[Stream], None]) -> None:
         self._emptied = emptied
         self.frame_size = frames.DEFAULT_FRAME
         self.initial_window = frames.DEFAULT_WINDOW
+        self.held = 0
         self._room = frames.DEFAULT_WINDOW
-        self._ready: list[bytes] = []
-        self._waiting: dict[int, Stream] = {}
+        self._ready: list[bytes | memoryview] = []
+        self._blocked: dict[int, Stream] = {}  # whose own windows have room, in their turn
 
     def take(self) -> bytes:
         """Return what can be written now, and forget it."""
         ready, self._ready = self._ready, []
-        return ready[0] if len(ready) == 1 else b"".join(ready)
-
-    def __bool__(self) -> bool:
-        return bool(self._ready)
+        return b"".join(ready)
 
     def add(self, data: bytes) -> None:
         """Write a frame that no window holds back."""
@@ -45,7 +43,7 @@ class Outbox:
         if stream.waiting is None:
             self._ready.append(frame)
         else:
-            stream.waiting.append((frame, False))
+            stream.waiting.append(frame)
 
     def data(self, stream: Stream, data: bytes) -> None:
         """Write data of a stream as soon as there is room for it."""
@@ -56,19 +54,22 @@ class Outbox:
             self._ready.append(frames.HEAD.pack(size << 8, 0, stream.number))
             self._ready.append(data)
             return
+        if not data:
+            return
         if stream.waiting is None:
             stream.waiting = deque()
-            self._waiting[stream.number] = stream
-        stream.waiting.append((data, True))
+        stream.waiting.append(memoryview(data))  # of which pieces are cut without copying the rest
+        self.held += size
         self._flush(stream)
 
     def forget(self, stream: Stream) -> None:
         """Drop what waits of a stream that is over."""
+        self.held -= sum(len(piece) for piece in stream.waiting or () if isinstance(piece, memoryview))
         stream.waiting = None
-        self._waiting.pop(stream.number, None)
+        self._blocked.pop(stream.number, None)
 
     def widen(self, increment: int) -> None:
-        """The peer takes more of all streams together.
+        """The peer takes more of all streams together: those that wait for that get a frame each in turn.
 
         Raises:
             ConnectionFault: More than a window can be.
@@ -76,10 +77,10 @@ class Outbox:
         self._room += increment
         if self._room > frames.LARGEST_WINDOW:
             raise ConnectionFault(Code.FLOW_CONTROL_ERROR)
-        for stream in list(self._waiting.values()):
-            if self._room <= 0:
-                return
-            self._flush(stream)
+        while self._room > 0 and self._blocked:
+            stream = self._blocked.pop(next(iter(self._blocked)))
+            if self._turn(stream):
+                self._blocked[stream.number] = stream
 
     def widen_stream(self, stream: Stream, increment: int) -> None:
         """The peer takes more of one stream.
@@ -93,7 +94,7 @@ class Outbox:
         self._flush(stream)
 
     def resize(self, window: int, streams: Iterable[Stream]) -> None:
-        """The peer takes more, or less, of every stream, open or new.
+        """The peer takes more, or less, of every stream, open or new; `flush` follows.
 
         Raises:
             ConnectionFault: More than a window can be.
@@ -103,27 +104,43 @@ class Outbox:
             stream.room += change
             if stream.room > frames.LARGEST_WINDOW:
                 raise ConnectionFault(Code.FLOW_CONTROL_ERROR)
+
+    def flush(self, streams: Iterable[Stream]) -> None:
+        """Write what waits of streams, as far as there is room."""
+        for stream in streams:
             self._flush(stream)
 
     def _flush(self, stream: Stream) -> None:
-        waiting = stream.waiting
-        if waiting is None:
-            return
-        while waiting:
-            data, counted = waiting[0]
-            size = min(len(data), stream.room, self._room, self.frame_size) if counted else len(data)
-            if counted and data and size <= 0:
-                return
-            waiting.popleft()
-            self._write(stream, data[:size] if counted else data, counted=counted)
-            if size < len(data):
-                waiting.appendleft((data[size:], True))
-        self.forget(stream)
-        self._emptied(stream)
+        while self._turn(stream):
+            """Go on as long as there is room."""
 
-    def _write(self, stream: Stream, data: bytes, *, counted: bool) -> None:
-        if counted:
-            stream.room -= len(data)
-            self._room -= len(data)
-            data = frames.frame(Kind.DATA, 0, stream.number, data)
-        self._ready.append(data)
+    def _turn(self, stream: Stream) -> bool:
+        """Write one frame of what waits of a stream, and the frames after its data; return whether there is more."""
+        waiting = stream.waiting
+        if waiting is None or not self._cut(stream, waiting):
+            return False
+        while waiting and isinstance(waiting[0], bytes):
+            self._ready.append(waiting.popleft())
+        if not waiting:
+            stream.waiting = None
+            self._emptied(stream)
+        return bool(waiting)
+
+    def _cut(self, stream: Stream, waiting: deque[bytes | memoryview]) -> bool:
+        """Write as much of the first data that waits as one frame may carry; return whether there was room for any."""
+        data = waiting[0]
+        size = min(len(data), stream.room, self._room, self.frame_size)
+        if size <= 0:
+            if stream.room > 0:
+                self._blocked[stream.number] = stream
+            return False
+        stream.room -= size
+        self._room -= size
+        self.held -= size
+        self._ready.append(frames.HEAD.pack(size << 8, 0, stream.number))
+        self._ready.append(data[:size])
+        if size < len(data):
+            waiting[0] = data[size:]
+        else:
+            waiting.popleft()
+        return True

@@ -2,20 +2,35 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from chimera_router.extproc.http2.errors import ConnectionFault, StreamFault
-from chimera_router.extproc.http2.frames import Code
+from chimera_router.extproc.http2.errors import Code, ConnectionFault, StreamFault
 from chimera_router.extproc.http2.header_blocks import Headers
-
-if TYPE_CHECKING:
-    from chimera_router.extproc.http2.connection import Handler
 
 _REMEMBERED = 1_000  # streams that are over, of which frames may still be on their way: those of a round trip
 
 
+class Handler(Protocol):
+    """Who serves a stream."""
+
+    def data(self, data: bytes) -> bool:
+        """Take bytes of the request; return whether they are done with, else `Connection.release` has to say so."""
+
+    def end(self) -> None:
+        """The request is complete."""
+
+    def reset(self) -> None:
+        """The stream is over, whatever it was in the middle of."""
+
+
 class Stream:
     """One stream.
+
+    Args:
+        number: Of the stream.
+        window: Bytes that the peer may send.
+        room: Bytes that it takes.
+        headers: Of the request.
 
     Attributes:
         number: Of the stream.
@@ -23,10 +38,13 @@ class Stream:
         window: Bytes that the peer may send.
         taken: Bytes that have come and whose room the peer has not been given back yet.
         room: Bytes that the peer takes.
-        waiting: What is to be sent once it takes more: frames and pieces of data, in order.
+        waiting: What is to be sent once it takes more: data, and the frames after it; begins with data.
         spoke: Whether any data has come.
         ended_there: Whether the peer has said its last.
         ended_here: Whether the response is complete, sent or waiting.
+
+    Raises:
+        StreamFault: The headers declare a length that is none.
     """
 
     __slots__ = (
@@ -42,16 +60,16 @@ class Stream:
         "window",
     )
 
-    handler: "Handler"
+    handler: Handler
 
-    def __init__(self, number: int, *, window: int, room: int, expected: int | None) -> None:
+    def __init__(self, number: int, *, window: int, room: int, headers: Headers) -> None:
         self.number = number
         self.window = window
         self.room = room
         self.taken = 0
-        self.waiting: deque[tuple[bytes, bool]] | None = None
+        self.waiting: deque[bytes | memoryview] | None = None
         self.spoke = self.ended_there = self.ended_here = False
-        self._expected = expected
+        self._expected = _expected(number, headers)
 
     def take(self, data: bytes) -> None:
         """Hold the data against the length that the request declared, where it did.
@@ -73,21 +91,18 @@ class Stream:
         """
         if self._expected:
             raise StreamFault(self.number, Code.PROTOCOL_ERROR)
+        self.ended_there = True
 
 
 class Streams:
     """The open streams, and what is known of the others.
 
-    Args:
-        window: Bytes that the peer may send on a new stream.
-
     Attributes:
         last: The highest number that the peer has used.
     """
 
-    def __init__(self, window: int) -> None:
+    def __init__(self) -> None:
         self.last = 0
-        self._window = window
         self._open: dict[int, Stream] = {}
         self._over: OrderedDict[int, bool] = OrderedDict()
 
@@ -101,27 +116,21 @@ class Streams:
         """Return a stream that is open."""
         return self._open.get(number)
 
-    def add(self, number: int, room: int, headers: Headers) -> Stream:
-        """Open a stream.
-
-        Raises:
-            StreamFault: It declares a length that is none.
-        """
-        stream = Stream(number, window=self._window, room=room, expected=_expected(number, headers))
-        self._open[number] = stream
-        return stream
+    def add(self, stream: Stream) -> None:
+        """Take a new one."""
+        self._open[stream.number] = stream
 
     def drop(self, stream: Stream, *, by_peer: bool) -> bool:
-        """Forget a stream that was reset; return whether it was open."""
+        """Forget a stream that is over; return whether it was open."""
         if self._open.pop(stream.number, None) is None:
             return False
         self.remember(stream.number, by_peer=by_peer)
         return True
 
     def settle(self, stream: Stream) -> None:
-        """Forget a stream that both sides have ended, once all of it is sent."""
-        if stream.ended_here and stream.ended_there and stream.waiting is None:
-            self.drop(stream, by_peer=True)
+        """Forget a stream whose response is complete and sent, whether or not the peer has said its last."""
+        if stream.ended_here and stream.waiting is None:
+            self.drop(stream, by_peer=stream.ended_there)
 
     def clear(self) -> list[Stream]:
         """Forget all; return those that were open."""
@@ -130,15 +139,15 @@ class Streams:
         return streams
 
     def data_after(self, number: int) -> None:
-        """Let pass data that was on its way to a stream that was ended here.
+        """Let pass data that was on its way to a stream that was ended here, or that is over for long.
 
         Raises:
             ConnectionFault: No such stream was ever opened.
-            StreamFault: The peer had ended it itself, or too long ago.
+            StreamFault: The peer had ended it itself.
         """
         if number == 0 or number > self.last:
             raise ConnectionFault(Code.PROTOCOL_ERROR)
-        if self._over.get(number, True):
+        if self._over.get(number, False):
             raise StreamFault(number, Code.STREAM_CLOSED)
 
     def headers_after(self, number: int) -> None:
