@@ -116,7 +116,7 @@ class Conversation(RuleBasedStateMachine):
             assert request.received == self.answers[number]
             assert request.complete or request.over is Code.CANCEL
         assert len(peer.connection) == 0
-        assert peer.connection._out.held == 0
+        assert peer.connection.held == 0
         super().teardown()
 
 
@@ -173,7 +173,7 @@ def test_any_bytes_end_in_good_order(sent: bytes) -> None:
         assert peer.send(sent) == []
     peer.connection.lost()
     assert len(peer.connection) == 0
-    assert peer.connection._out.held == 0
+    assert peer.connection.held == 0
     assert all(served.over for served in peer.served.values())
 
 

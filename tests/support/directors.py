@@ -25,7 +25,12 @@ from chimera_router.workflow.table import ProgramTable
 
 
 class FakePredictor:
-    """Answers what it is told to, and remembers what it was asked and shown."""
+    """Answers what it is told to, and remembers what it was asked and shown.
+
+    Attributes:
+        faulty: How many of the next answers are none at all.
+        broken: Raised instead of the next answers.
+    """
 
     def __init__(self, **by_model: ModelPrediction) -> None:
         self.source = PredictionSource.BUNDLE
@@ -34,14 +39,21 @@ class FakePredictor:
         self.seen: list[Observation] = []
         self.judged: list[Judgement] = []
         self.prompt = True
+        self.faulty = 0
+        self.broken: Exception | None = None
 
     def predict_all(self, queries: Sequence[Query]) -> Sequence[Predictions]:
         self.asked += queries
-        return [Predictions(by_model=self.by_model, source=self.source) for _ in queries]
+        if self.broken is not None:
+            raise self.broken
+        return [self._answer() for _ in queries]
 
     async def predict(self, query: Query) -> Predictions:
-        self.asked.append(query)
-        return Predictions(by_model=self.by_model, source=self.source)
+        return self.predict_all([query])[0]
+
+    def _answer(self) -> Predictions:
+        self.faulty -= 1
+        return Predictions(by_model=self.by_model if self.faulty < 0 else {}, source=self.source)
 
     def observe(self, observation: Observation) -> None:
         self.seen.append(observation)

@@ -26,6 +26,11 @@ class Health:
         """Whether new requests are welcome."""
         return self._serving
 
+    @property
+    def watchers(self) -> int:
+        """How many want to be told."""
+        return len(self._watchers)
+
     def knows(self, service: str) -> bool:
         """Return whether a name is one of those that gateways and probes ask by."""
         return service in wire.HEALTH_SERVICES

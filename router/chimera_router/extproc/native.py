@@ -100,13 +100,25 @@ class NativeServer:
             self._server.close()
         self._drain()
         await _until(lambda: not self._open and all(s.connection.told for s in self._sessions), deadline)
-        for process in tuple(self._open):
+        for process in self.open:
             process.leave()
         for session in tuple(self._sessions):
             session.finish()
         await _until(lambda: not self._sessions, asyncio.get_running_loop().time() + LAST_WORDS)
         if self._sweeps is not None:
             self._sweeps.cancel()
+
+    @property
+    def open(self) -> tuple[Process, ...]:
+        """The exchanges that are open."""
+        return tuple(self._open)
+
+    def sweep(self) -> None:
+        """Give up who has waited too long: requests for their bodies, connections for anything."""
+        for process in self.open:
+            process.expire()
+        for session in tuple(self._sessions):
+            session.look()
 
     def services(self, choices: Choices) -> Mapping[str, Open]:
         """Return who serves which path of one connection."""
@@ -151,10 +163,7 @@ class NativeServer:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(SWEEP)
-            for process in tuple(self._open):
-                process.expire()
-            for session in tuple(self._sessions):
-                session.look()
+            self.sweep()
 
     def _process(self, choices: Choices, rpc: Rpc) -> Process:
         process = Process(rpc, Call(self.director), choices, self._open.discard)

@@ -147,7 +147,7 @@ class Rpc:
 
     def resume(self) -> None:
         """Take the messages that came meanwhile, and what comes next."""
-        if self.closed:
+        if self.closed or not self._paused:
             return
         self._paused = False
         if self._kept:

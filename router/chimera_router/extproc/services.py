@@ -199,27 +199,28 @@ class AccessLog:
 class HealthCheck:
     """One `Health.Check`: one question, one answer."""
 
-    __slots__ = ("_asked", "_health", "_rpc")
+    __slots__ = ("_health", "_name", "_questions", "_rpc")
 
     def __init__(self, rpc: Rpc, health: Health) -> None:
         self._rpc = rpc
         self._health = health
-        self._asked: list[str | None] = []
+        self._name: str | None = None
+        self._questions = 0
 
     def message(self, data: bytes) -> bool:
         """Take the question."""
-        self._asked.append(_service(data))
-        return len(self._asked) == 1  # nobody hears the others
+        self._name = _service(data)
+        self._questions += 1
+        return True
 
     def end(self) -> None:
         """Answer for the service asked about."""
-        name = self._asked[0] if len(self._asked) == 1 else None
-        if name is None:
+        if self._name is None or self._questions != 1:
             self._rpc.finish(Status.INVALID_ARGUMENT)
-        elif not self._health.knows(name):
+        elif not self._health.knows(self._name):
             self._rpc.finish(Status.NOT_FOUND)
         else:
-            self._rpc.send((self._health.answer(name),))
+            self._rpc.send((self._health.answer(self._name),))
             self._rpc.finish()
 
     def reset(self) -> None:

@@ -60,6 +60,11 @@ class Connection:
         return len(self._streams)
 
     @property
+    def held(self) -> int:
+        """Bytes of responses that wait for the peer's windows."""
+        return self._out.held
+
+    @property
     def greeted(self) -> bool:
         """Whether the peer has said what it takes, with which everything begins."""
         return self._order.only is None or self._streams.last > 0
