@@ -11,6 +11,7 @@ from chimera_router.director import Director
 from chimera_router.extproc.health import Health
 from chimera_router.extproc.paths import PROCESS
 from chimera_router.extproc.server import Server, drain, server
+from chimera_router.tls.certificates import Certificates
 from chimera_router.transports import Transport
 
 CHAT = {":method": "POST", ":path": "/v1/chat/completions", "content-type": "application/json"}
@@ -18,10 +19,12 @@ BODY = json.dumps({"model": "auto", "messages": [{"role": "user", "content": "hi
 
 
 @asynccontextmanager
-async def picker(director: Director, transport: Transport = Transport.NATIVE) -> AsyncIterator[Server]:
-    """Serve a director on a free port of this machine."""
+async def picker(
+    director: Director, transport: Transport = Transport.NATIVE, *, certificates: Certificates | None = None
+) -> AsyncIterator[Server]:
+    """Serve a director on a free port of this machine, over TLS where there are certificates."""
     health = Health()
-    running = server(transport, director, health, host="127.0.0.1", port=0, certificates=None)
+    running = server(transport, director, health, host="127.0.0.1", port=0, certificates=certificates)
     await running.start()
     health.say(serving=True)
     try:

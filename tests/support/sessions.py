@@ -14,19 +14,13 @@ from chimera_router.extproc.session import Session
 
 
 class FakeSocket:
-    """Takes any option."""
+    """Takes any option, and remembers it."""
 
-    def setsockopt(self, level: int, option: int, value: int) -> None: ...
+    def __init__(self) -> None:
+        self.options: dict[tuple[int, int], int] = {}
 
-
-class FakeTls:
-    """A handshake that settled on a protocol."""
-
-    def __init__(self, protocol: str | None) -> None:
-        self._protocol = protocol
-
-    def selected_alpn_protocol(self) -> str | None:
-        return self._protocol
+    def setsockopt(self, level: int, option: int, value: int) -> None:
+        self.options[level, option] = value
 
 
 class Wire(asyncio.Transport):
@@ -36,10 +30,12 @@ class Wire(asyncio.Transport):
         written: What was written and not read yet.
         reading: Whether the session wants to hear more.
         state: `open`, `closed` in good order, or `aborted`.
+        socket: Beneath it.
     """
 
-    def __init__(self, tls: FakeTls | None = None) -> None:
-        super().__init__(extra={"socket": FakeSocket(), "ssl_object": tls})
+    def __init__(self) -> None:
+        self.socket = FakeSocket()
+        super().__init__(extra={"socket": self.socket})
         self.written = b""
         self.reading = True
         self.state = "open"

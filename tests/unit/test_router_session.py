@@ -1,10 +1,12 @@
 """A connection is kept for as long as it is of use, and as many of them as there is room for."""
 
+import socket
+
 import pytest
 from directors import Clock, director
 from grpc_health.v1 import health_pb2
 from peers import Frame, goaway, parsed, ping
-from sessions import Connected, FakeTls, Wire, headers, piece
+from sessions import Connected, Wire, headers, piece
 
 from chimera_router.director import Director
 from chimera_router.extproc import native, session
@@ -112,13 +114,16 @@ async def test_slow_reader_is_not_read_from(server: NativeServer) -> None:
     assert not wire.reading
 
 
-@pytest.mark.parametrize(("protocol", "state"), [("h2", "open"), (None, "open"), ("http/1.1", "aborted")])
-async def test_tls_for_another_protocol_is_turned_away(server: NativeServer, protocol: str | None, state: str) -> None:
-    """A client that settled on nothing may speak HTTP/2 all the same, as some probes do."""
-    wire = Wire(FakeTls(protocol))
+async def test_vanished_peers_are_found_by_the_kernel(server: NativeServer) -> None:
+    """A silent connection is probed, and given up as soon as one on which something is to be written and not taken."""
+    wire = Wire()
     connect(server, wire)
+    tcp = {option: value for (level, option), value in wire.socket.options.items() if level == socket.IPPROTO_TCP}
 
-    assert wire.state == state
+    assert wire.socket.options[socket.SOL_SOCKET, socket.SO_KEEPALIVE] == 1
+    found = tcp[socket.TCP_KEEPIDLE] + tcp[socket.TCP_KEEPINTVL] * tcp[socket.TCP_KEEPCNT]
+    assert found * 1000 == tcp[socket.TCP_USER_TIMEOUT] == 90_000
+    assert tcp[socket.TCP_NODELAY] == 1
 
 
 async def test_fault_of_the_peer_closes_the_connection(server: NativeServer, made: Director) -> None:

@@ -72,13 +72,13 @@ class Session(asyncio.Protocol):
         self.connection = Connection(Terms(), calls.open)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Greet the peer; one that was sent here by TLS for another protocol is turned away."""
+        """Greet the peer, if there is room for it."""
         self._transport = made = cast("asyncio.Transport", transport)  # what a stream server makes
-        if not self._host.came(self) or _protocol(made) not in {"h2", None}:
+        if self._host.came(self):
+            _tune(made)
+            self.flush()
+        else:
             made.abort()
-            return
-        _tune(made)
-        self.flush()
 
     def data_received(self, data: bytes) -> None:
         """Handle what a read brought."""
@@ -157,10 +157,3 @@ def _tune(transport: asyncio.Transport) -> None:
     opened = transport.get_extra_info("socket")
     for level, option, value in _OPTIONS:
         opened.setsockopt(level, option, value)
-
-
-def _protocol(transport: asyncio.Transport) -> str | None:
-    """Return the protocol that TLS settled on, if it did."""
-    tls = transport.get_extra_info("ssl_object")
-    chosen: str | None = None if tls is None else tls.selected_alpn_protocol()
-    return chosen
