@@ -19,7 +19,7 @@ CONFORM = $(BIN)/python -m chimera_conformance --strict --envoy
 LAUNCH = {python} e2e/conformance/pickers/chimera.py --port {port} --endpoints {endpoints} --folder {folder}
 comma := ,
 
-.PHONY: help up demo test conformance controlplane check lint format proto manifests lock bench bundle clean
+.PHONY: help up demo test conformance controlplane peers check lint format proto manifests lock bench bundle clean
 
 help: ## list the targets
 	@grep -hE '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -54,7 +54,7 @@ up: .venv ## serve a pool on this machine until stopped (POOL=file)
 demo: .venv ## replay measured agent workflows through Envoy, picker and simulated engines
 	$(BIN)/chimera demo
 
-test: $(BIN)/.encoders $(if $(GO),controlplane) ## run every test
+test: $(BIN)/.encoders $(if $(GO),controlplane peers) ## run every test
 	$(BIN)/pytest
 
 conformance: .venv ## hold the picker against the endpoint picker protocol, directly and through Envoy
@@ -65,7 +65,10 @@ conformance: .venv ## hold the picker against the endpoint picker protocol, dire
 	$(CONFORM) --tls --profile tls --profile core --case 'tls.*' --case 'response.*' --case 'envoy.*' --picker "$(LAUNCH)"
 
 controlplane: .venv ## build a Kubernetes control plane for the tests, once for a user; minutes the first time (needs go)
-	$(BIN)/python tests/support/go_programs.py
+	$(BIN)/python tests/support/go_programs.py controlplane
+
+peers: .venv ## build what the transport's tests talk HTTP/2 with, once for a user (needs go)
+	$(BIN)/python tests/support/go_programs.py peers
 
 check: .venv lint ## everything CI checks besides the tests
 	$(BIN)/ruff format --check .

