@@ -83,11 +83,13 @@ class Answer:
     """What a client got for one call.
 
     Attributes:
+        path: Of the call.
         status: How it ended; None while it has not.
         http: Of the response's headers.
         stopped: Why the server ended the stream, where it did.
     """
 
+    path: str = ""
     messages: list[bytes] = field(default_factory=list)
     status: int | None = None
     http: str = ""
@@ -134,7 +136,7 @@ class Caller:
             "content-type": "application/grpc",
             **{name.replace("_", "-"): value for name, value in fields.items()},
         }
-        self.answers[self._number] = Answer()
+        self.answers[self._number] = Answer(path)
         self.send(headers(self._number, literal(named.items())))
         return self._number
 

@@ -63,6 +63,8 @@ def test_the_pickers_own_values_take_their_place() -> None:
     [
         pytest.param(b'"model":"a","n":1,"model":"auto","n":2', id="twice"),
         pytest.param(b'"model":"a","mod\\u0065l":"auto","n":2', id="once by another spelling"),
+        pytest.param(b'"model":"auto","mod\\u0065l":"auto","n":2', id="twice the same in two spellings"),
+        pytest.param(b'"mod\\u0065l":"auto","tools":[{"model":"auto"}],"n":2', id="by another spelling and inside"),
         pytest.param(b'"mod\\u0065l":"auto","n":2', id="by another spelling alone"),
         pytest.param(b'"tools":[{"model":"x"}],"model":"auto","n":2', id="and inside"),
         pytest.param(b'"model":"\\u0061uto","n":2', id="with an escaped value"),

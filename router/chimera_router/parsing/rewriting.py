@@ -8,6 +8,7 @@ from chimera_router.parsing.parts import INTERNAL_FIELDS
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ENCODER = msgspec.json.Encoder()
 _MODEL = b'"model"'
+_ESCAPED = b"\\u006"  # a letter from ` to o, which no one writes so; a key with one in it may be `model` too
 _SPACE = b" \t\r\n"
 
 
@@ -46,7 +47,7 @@ def _spliced(request: ParsedRequest, model: bytes, added: bytes) -> bytes | None
 def _value(body: bytes) -> int | None:
     """Return where the string after the one `"model"` of a body begins; inside a string it would have been escaped."""
     key = body.find(_MODEL)
-    if key < 0 or body.find(_MODEL, key + 1) >= 0:
+    if key < 0 or body.find(_MODEL, key + 1) >= 0 or _ESCAPED in body:
         return None
     colon = _next(body, key + len(_MODEL))
     if body[colon : colon + 1] != b":":

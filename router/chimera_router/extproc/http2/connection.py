@@ -86,7 +86,7 @@ class Connection:
             data: Bytes in the order they came, cut anywhere.
             now: Seconds on any clock that only grows.
         """
-        if self._state is _State.OVER:
+        if self.closed:
             return
         self._controls.now = now
         try:
