@@ -1,5 +1,6 @@
 """Read a RouterConfig into the values the router runs by."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,7 +96,7 @@ def parse(text: str, *, base: Path) -> PoolSettings:
     try:
         config = json_format.Parse(text, proto.RouterConfig())
     except json_format.ParseError as error:
-        raise ConfigError(str(error)) from error
+        raise ConfigError(_rule(str(error))) from None  # whose text may quote a value
     _check(config)
     models = {message.name: _model(message) for message in config.models}
     return PoolSettings(
@@ -114,12 +115,21 @@ def parse(text: str, *, base: Path) -> PoolSettings:
     )
 
 
+def _rule(text: str) -> str:
+    """Return where protobuf says that a configuration cannot be read, and why, without the value that it quotes."""
+    *fields, why = re.split(r"Failed to parse (\w+) field: ", text)
+    if not fields or "no field named" in why:
+        return why
+    return f"{'.'.join(filter(None, fields))}: not a value that the field takes"
+
+
 def _check(config: proto.RouterConfig) -> None:
     rules = {
         "pool: must have a name": bool(config.pool),
         "models: at least one is needed": bool(config.models),
         "models: every one must have a name": all(model.name for model in config.models),
         "models: names must be unique": len({model.name for model in config.models}) == len(config.models),
+        "accounting.mode: must be one of the modes": config.accounting.mode in _ACCOUNTING,
         "models: coefficients must be above zero": all(_positive(model.coefficients) for model in config.models),
         f"models: wakeSeconds must be 0 to {MAX_WAKE:.0f}": all(
             0 <= model.wake_seconds <= MAX_WAKE for model in config.models

@@ -115,6 +115,7 @@ def test_engine_of_a_model_that_left_is_read_as_vllm() -> None:
         ({"models": [{"name": "small"}]}, "coefficients must be above zero"),
         ({"routing": {"static": {"model": "nobody"}}}, "routing.static.model: names no model of the pool"),
         ({"modles": []}, "modles"),
+        ({"accounting": {"mode": 99}}, "accounting.mode: must be one of the modes"),
         (
             {"models": [SMALL, {**SMALL, "name": "b", "aliases": [], "engine": "vLLM"}]},
             r"models\[1\].engine: must be one",
@@ -129,6 +130,24 @@ def test_broken_rule_is_named(changes: dict[str, object], rule: str) -> None:
     """A configuration that breaks a rule is refused with the place and the rule."""
     with pytest.raises(ConfigError, match=rule):
         parse(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"pool": 5}, "pool"),
+        ({"accounting": {"mode": "canary"}}, "accounting.mode"),
+        ({"limits": {"maxBodyBytes": "canary"}}, "limits.maxBodyBytes"),
+        ({"limits": {"bodySeconds": "canary"}}, "limits.bodySeconds"),
+        ({"models": [{"name": "m", "priority": "canary"}]}, "models.priority"),
+    ],
+)
+def test_value_that_cannot_be_read_is_not_quoted(changes: dict[str, object], place: str) -> None:
+    """The refusal says where it stands, and not what it is."""
+    with pytest.raises(ConfigError) as refusal:
+        parse(**changes)
+
+    assert str(refusal.value) == f"{place}: not a value that the field takes"
 
 
 def test_broken_file_is_named(tmp_path: Path) -> None:

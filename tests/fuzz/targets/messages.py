@@ -22,6 +22,7 @@ def run(data_: bytes) -> None:
     fakes.caller.send(data(number, end=True))
     for _ in range(len(sent)):
         service.rpc.resume()
+    fakes.caller.read()
 
     messages, status = reference(sent)
     assert (service.messages, fakes.caller.answers[number].status) == (messages, status)
