@@ -10,6 +10,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 UV := $(shell command -v uv 2>/dev/null)
 GO := $(shell command -v go 2>/dev/null)
 BIN := .venv/bin
+FUZZ_RUNS ?= 100000
 POOL ?= manifests/samples/local-three-models.yaml
 
 # What `make conformance` starts: a picker for each word, whose commas part its flags; and what these are set up for.
@@ -19,7 +20,7 @@ CONFORM = $(BIN)/python -m chimera_conformance --strict --envoy
 LAUNCH = {python} e2e/conformance/pickers/chimera.py --port {port} --endpoints {endpoints} --folder {folder}
 comma := ,
 
-.PHONY: help up demo test conformance controlplane peers check lint format proto manifests lock bench bundle clean
+.PHONY: help up demo test conformance controlplane peers check lint format proto manifests lock bench bundle clean fuzz
 
 help: ## list the targets
 	@grep -hE '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -69,6 +70,9 @@ controlplane: .venv ## build a Kubernetes control plane for the tests, once for 
 
 peers: .venv ## build what the transport's tests talk HTTP/2 with, once for a user (needs go)
 	$(BIN)/python tests/support/go_programs.py peers
+
+fuzz: .venv ## run the fuzz targets (FUZZ_RUNS=of each)
+	$(BIN)/python tests/support/fuzzing.py --runs $(FUZZ_RUNS)
 
 check: .venv lint ## everything CI checks besides the tests
 	$(BIN)/ruff format --check .
