@@ -1,5 +1,6 @@
 """A picker process over engines that somebody else runs, and what it has done so far."""
 
+import asyncio
 import json
 import os
 import sys
@@ -33,16 +34,35 @@ class IdlePicker:
 
     Attributes:
         url: Of its management pages.
+        grpc_port: Of ext_proc, in plain text.
     """
 
     child: Child
     url: str
+    grpc_port: int
 
     async def scrapes(self) -> float:
         """Return how many questions it has put to engines."""
+        return await self._metric("chimera_engine_scrapes_total{")
+
+    async def settled(self, seconds: float = 30.0) -> None:
+        """Wait until no stream is open.
+
+        Raises:
+            TimeoutError: One still is after so many seconds.
+        """
+        async with asyncio.timeout(seconds):
+            while await self._metric("chimera_streams "):  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.1)
+
+    async def _metric(self, start: str) -> float:
         async with aiohttp.ClientSession() as session, session.get(f"{self.url}/metrics") as response:
             lines = (await response.text()).splitlines()
-        return sum(float(line.split()[-1]) for line in lines if line.startswith("chimera_engine_scrapes_total{"))
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(start))
+
+    def resident_bytes(self) -> int:
+        """Return the memory that it has in use (Linux)."""
+        return int(Path(f"/proc/{self.child.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def processor_seconds(self) -> float:
         """Return the processor time that it has taken, in steps of the kernel's clock (Linux)."""
@@ -51,8 +71,8 @@ class IdlePicker:
 
 
 @asynccontextmanager
-async def idle_picker(ports: Sequence[int]) -> AsyncIterator[IdlePicker]:
-    """Run a picker of one model on all these ports; yield once it is ready.
+async def idle_picker(ports: Sequence[int], *options: str) -> AsyncIterator[IdlePicker]:
+    """Run a picker of one model on all these ports, with more options of the command line; yield once it is ready.
 
     Raises:
         LocalError: It could not be started.
@@ -62,9 +82,9 @@ async def idle_picker(ports: Sequence[int]) -> AsyncIterator[IdlePicker]:
     with tempfile.TemporaryDirectory() as folder:
         config = _configured(Path(folder), ports)
         flags = ("--insecure", "--management-port", str(management), "--grpc-port", str(grpc_port))
-        argv = (sys.executable, "-m", "chimera_router", "--config", config, "--host", LOOPBACK, *flags)
+        argv = (sys.executable, "-m", "chimera_router", "--config", config, "--host", LOOPBACK, *flags, *options)
         async with running(Command(name="picker", argv=argv, ready_url=f"{url}/readyz")) as child:
-            yield IdlePicker(child, url)
+            yield IdlePicker(child, url, grpc_port)
 
 
 @asynccontextmanager
