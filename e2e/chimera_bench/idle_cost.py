@@ -68,7 +68,7 @@ async def measure(endpoints: int, seconds: float, *, settling: float = SETTLING)
     Raises:
         LocalError: A process could not be started.
     """
-    async with _stand_in(endpoints) as ports:
+    async with stand_in(endpoints) as ports:
         return [
             await _whole_picker(ports, seconds, settling),
             await _scraper("scraper", ports, DEFAULT_PACE, seconds, settling),
@@ -86,7 +86,12 @@ def reading_us(rounds: int = READING_ROUNDS) -> float:
 
 
 @asynccontextmanager
-async def _stand_in(endpoints: int) -> AsyncIterator[Sequence[int]]:
+async def stand_in(endpoints: int) -> AsyncIterator[Sequence[int]]:
+    """Run so many idle engines in a process; yield their ports.
+
+    Raises:
+        LocalError: It could not be started.
+    """
     ports = free_ports(endpoints)
     argv = (sys.executable, "-m", "chimera_bench.metrics_stand_in", *map(str, ports))
     async with running(Command(name="engines", argv=argv, ready_url=f"http://{LOOPBACK}:{ports[-1]}/metrics")):

