@@ -68,6 +68,15 @@ class Connection(asyncio.Protocol):
         """Whether another request may be sent."""
         return self._transport is not None and not self._transport.is_closing()
 
+    def header(self, name: str) -> str:
+        """Return a header of the last answer; empty where it is missing."""
+        return self._message.header(name)
+
+    def write(self, data: bytes) -> None:
+        """Send a part of something that is never asked for whole."""
+        if self._transport is not None:
+            self._transport.write(data)
+
     async def ask(self, request: bytes, due: float) -> Sample:
         """Send a request that was to be sent at a moment; return what became of it."""
         self._message, self._first = http1.Message(), None
@@ -77,8 +86,7 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.write(request)
         status = await self._over
-        engine = self._message.header(ENGINE)
-        return Sample(due=due, first=self._first, ended=clock(), status=status, engine=engine)
+        return Sample(due=due, first=self._first, ended=clock(), status=status, engine=self.header(ENGINE))
 
     def close(self) -> None:
         """Break off."""
@@ -96,6 +104,8 @@ class Connection(asyncio.Protocol):
         if self._first is None and message.size:
             self._first = clock()
         if complete:
+            if message.header("connection") == "close":
+                self.close()
             self._end(message.status if message.status != GOOD or message.intact else BROKEN)
 
     def connection_lost(self, _error: Exception | None) -> None:
@@ -106,6 +116,16 @@ class Connection(asyncio.Protocol):
     def _end(self, status: int) -> None:
         if self._over is not None and not self._over.done():
             self._over.set_result(status)
+
+
+async def connect(port: int) -> Connection:
+    """Return a connection to a port of this machine.
+
+    Raises:
+        OSError: Nobody listens there.
+    """
+    _, connection = await asyncio.get_running_loop().create_connection(Connection, LOOPBACK, port)
+    return connection
 
 
 class Load:
@@ -125,6 +145,7 @@ class Load:
         self._free: list[Connection] = []
         self._all: set[Connection] = set()
         self._asking: set[asyncio.Task[None]] = set()
+        self._stopped = False
         self.samples: list[Sample] = []
 
     @property
@@ -133,7 +154,7 @@ class Load:
         return sum(connection.answering for connection in self._all)
 
     async def run(self, mode: Mode, seconds: float) -> list[Sample]:
-        """Send for so many seconds, wait for the answers, return the samples."""
+        """Send for so many seconds, or until `stop`; wait for the answers, return the samples."""
         if isinstance(mode, Closed):
             end = clock() + seconds
             for _ in range(mode.connections):
@@ -143,6 +164,10 @@ class Load:
             await self._arrive(mode.rate, seconds)
         await self.drain()
         return self.samples
+
+    def stop(self) -> None:
+        """Let no more requests arrive."""
+        self._stopped = True
 
     def ask(self, due: float) -> None:
         """Send one request."""
@@ -160,7 +185,7 @@ class Load:
     async def _arrive(self, rate: float, seconds: float) -> None:
         draw, due = random.Random(SEED), clock()  # noqa: S311 - arrivals, no secret
         end = due + seconds
-        while (due := due + draw.expovariate(rate)) < end:
+        while (due := due + draw.expovariate(rate)) < end and not self._stopped:
             await asyncio.sleep(max(0.0, due - clock()))
             self.ask(due)
 
@@ -183,9 +208,8 @@ class Load:
         while self._free:
             if (free := self._free.pop()).open:
                 return free
-        loop = asyncio.get_running_loop()
         try:
-            _, made = await loop.create_connection(Connection, LOOPBACK, self._port)
+            made = await connect(self._port)
         except OSError:
             return None
         self._all.add(made)

@@ -63,13 +63,13 @@ def address(port: int) -> dict[str, Any]:
     return {"socket_address": {"address": LOOPBACK, "port_value": port}}
 
 
-def envoy(config: Path, port: int) -> Command:
-    """Return what starts Envoy, with one worker, on a bootstrap that listens on a port."""
+def envoy(config: Path, ready_url: str) -> Command:
+    """Return what starts Envoy, with one worker, on a bootstrap; it serves once there is an answer at a URL."""
     argv = (
         *(envoy_program(), "--config-path", str(config), "--concurrency", "1"),
         *("--disable-hot-restart", "--log-level", "warning"),
     )
-    return Command(name="envoy", argv=argv, ready_url=f"http://{LOOPBACK}:{port}/health")
+    return Command(name="envoy", argv=argv, ready_url=ready_url)
 
 
 def _floor(listener: dict[str, Any], port: int) -> dict[str, Any]:

@@ -37,10 +37,10 @@ def config(accounting: str = "OBSERVE", **changes: Any) -> str:
     return json.dumps(document | changes)
 
 
-def endpoints(ports: Sequence[int]) -> str:
-    """Return the list of endpoints; ports beyond the first few take the models' turns anew."""
+def endpoints(ports: Sequence[int], models: Sequence[str] = PLACES) -> str:
+    """Return the list of endpoints, `e0` first; the models take turns."""
     listed = [
-        {"name": f"e{number}", "address": f"{LOOPBACK}:{port}", "model": PLACES[number % len(PLACES)]}
+        {"name": f"e{number}", "address": f"{LOOPBACK}:{port}", "model": models[number % len(models)]}
         for number, port in enumerate(ports)
     ]
     return json.dumps({"endpoints": listed})

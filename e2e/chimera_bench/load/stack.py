@@ -74,7 +74,9 @@ async def behind_envoy(picker: Picker | None, engine_ports: Sequence[int]) -> As
         async with (
             supervise(commands, logs=folder, ready_seconds=READY_SECONDS) as pickers,
             supervise(
-                [gateway.envoy(folder / "envoy.json", floor_port)], logs=folder, ready_seconds=READY_SECONDS
+                [gateway.envoy(folder / "envoy.json", f"http://{LOOPBACK}:{floor_port}/health")],
+                logs=folder,
+                ready_seconds=READY_SECONDS,
             ) as fronts,
         ):
             stack = Stack(
