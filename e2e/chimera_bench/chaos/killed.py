@@ -63,23 +63,23 @@ async def _killed(way: Way, rate: float) -> Finding:
         edits = (*way.edits, *([failing_open(ports)] if way.open else []))
         site = Site(pickers=way.replicas, engines=ports, edits=edits)
         serving = await stack.enter_async_context(ground(site))
-        outage, watched = await _outage(serving, stranger.port, rate)
+        outage, away, watched = await _outage(serving, stranger.port, rate)
     clean = stranger.served == 0 and set(outage.statuses) <= set(range(500, 600)) and outage.slowest < HANG
     served = "; members of the pool served all others, a forged destination got nothing" if way.open else ""
     return Finding(
         row=way.row,
         fault=f"{way.fault}, {rate:g} requests/s",
         rule=f"only 5xx, no hang (under {HANG:g} s), recovers{', only members serve' if way.open else ''}",
-        figure=f"{outage}{served if stranger.served == 0 else '; A STRANGER SERVED'}",
+        figure=f"{outage}; it was away for {away:.2f} s{served if stranger.served == 0 else '; A STRANGER SERVED'}",
         passed=clean and outage.recovery < watched - _QUIET,
     )
 
 
-async def _outage(pool_: Ground, stranger: int, rate: float) -> tuple[Outage, float]:
+async def _outage(pool_: Ground, stranger: int, rate: float) -> tuple[Outage, float, float]:
     """Kill the first picker under load whose clients name somebody else's port as the destination.
 
     Returns:
-        What they saw, and the seconds from the fault for which it was watched.
+        What they saw; the seconds from the fault until the picker served again, and for which it was watched.
     """
     load = pool_.load(headers=f"{DESTINATION}: {LOOPBACK}:{stranger}\r\n")
     running = asyncio.create_task(load.run(Open(rate), math.inf))
@@ -88,6 +88,7 @@ async def _outage(pool_: Ground, stranger: int, rate: float) -> tuple[Outage, fl
     pool_.pickers[0].signal(signal.SIGKILL)
     await asyncio.sleep(_AWAY)
     await pool_.pickers[0].start()
+    away = clock() - at
     await asyncio.sleep(_AFTER)
     load.stop()
-    return Outage.of(await running, at), clock() - at
+    return Outage.of(await running, at), away, clock() - at

@@ -40,9 +40,10 @@ class Storm:
     async def _client(self, end: int) -> None:
         while self.cancelled < end:
             await self.raging.wait()
-            await self._cancel()
+            await self.cancel()
 
-    async def _cancel(self) -> None:
+    async def cancel(self) -> None:
+        """Ask once, and change one's mind."""
         connection = await connect(self._port)
         connection.write(self._prompts.next())
         await asyncio.sleep(self._draw.random() * PATIENCE)

@@ -144,7 +144,7 @@ class Load:
         self._prompts = prompts
         self._free: list[Connection] = []
         self._all: set[Connection] = set()
-        self._asking: set[asyncio.Task[None]] = set()
+        self._asking: set[asyncio.Task[Any]] = set()
         self._stopped = False
         self.samples: list[Sample] = []
 
@@ -165,13 +165,24 @@ class Load:
         await self.drain()
         return self.samples
 
+    async def once(self, due: float) -> Sample:
+        """Send one request; return what became of it when it is over."""
+        connection = await self._connection()
+        if connection is None:
+            sample = Sample(due=due, first=None, ended=clock(), status=BROKEN, engine="")
+        else:
+            sample = await connection.ask(self._prompts(), due)
+            self._put_back(connection)
+        self.samples.append(sample)
+        return sample
+
     def stop(self) -> None:
         """Let no more requests arrive."""
         self._stopped = True
 
     def ask(self, due: float) -> None:
         """Send one request."""
-        self._spawn(self._ask(due))
+        self._spawn(self.once(due))
 
     async def drain(self, seconds: float = DRAIN) -> None:
         """Wait for all answers, but not for ever; then close the connections."""
@@ -191,14 +202,9 @@ class Load:
 
     async def _ask_until(self, end: float) -> None:
         while clock() < end:
-            await self._ask(clock())
+            await self.once(clock())
 
-    async def _ask(self, due: float) -> None:
-        connection = await self._connection()
-        if connection is None:
-            self.samples.append(Sample(due=due, first=None, ended=clock(), status=BROKEN, engine=""))
-            return
-        self.samples.append(await connection.ask(self._prompts(), due))
+    def _put_back(self, connection: Connection) -> None:
         if connection.open:
             self._free.append(connection)
         else:
@@ -215,7 +221,7 @@ class Load:
         self._all.add(made)
         return made
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)

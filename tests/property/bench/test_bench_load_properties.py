@@ -1,13 +1,15 @@
-"""Messages however they are cut, and quantiles of any values."""
+"""Messages however they are cut, quantiles of any values, growth in any unit."""
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chimera_bench.load import answers, http1
 from chimera_bench.load.figures import Spread, quantile
 from chimera_bench.load.http1 import Message
+from chimera_bench.soak.readings import Reading, growth
 
 numbers = st.lists(st.floats(-1e6, 1e6), min_size=1)
 
@@ -48,3 +50,15 @@ def test_a_spread_holds_its_middle(values: list[float]) -> None:
     spread = Spread.of(values)
 
     assert spread.low <= spread.middle <= spread.high
+
+
+@given(st.lists(st.integers(10**6, 10**9), min_size=2, max_size=30), st.integers(2, 10))
+def test_growth_is_a_share(resident: list[int], factor: int) -> None:
+    """In whatever unit memory is read."""
+
+    def grown(unit: int) -> float:
+        return growth(
+            [Reading(requests=n, resident=size * unit, workflows=0) for n, size in enumerate(resident, start=1)]
+        )
+
+    assert grown(factor) == pytest.approx(grown(1), abs=1e-6)

@@ -1,0 +1,1 @@
+"""Every kind of request for a long while, and what stays behind."""
