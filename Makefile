@@ -20,7 +20,7 @@ CONFORM = $(BIN)/python -m chimera_conformance --strict --envoy
 LAUNCH = {python} e2e/conformance/pickers/chimera.py --port {port} --endpoints {endpoints} --folder {folder}
 comma := ,
 
-.PHONY: help up demo test conformance controlplane peers check lint format proto manifests lock bench bundle clean fuzz
+.PHONY: help up demo test conformance controlplane peers check lint format proto manifests lock bench bundle clean fuzz chaos soak
 
 help: ## list the targets
 	@grep -hE '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -98,8 +98,16 @@ manifests: .venv ## regenerate the CRDs and their reference from chimera_operato
 bundle: .venv ## retrain and measure the bundle that ships in the wheel, five fits
 	$(BIN)/chimera train --held-out 0.3 --seeds 5 --out router/chimera_router/prediction/bundles/default
 
-bench: .venv ## measure the decision and the picker
+# Options of the next three: BENCH="--rounds 5 --secs 4", GO_PICKER=path of the Go picker, CHAOS="--rows 1,2", ...
+bench: .venv ## measure the decision, then pickers behind Envoy; minutes
 	$(BIN)/python -m chimera_bench.micro
+	$(BIN)/python -m chimera_bench.load $(BENCH)
+
+chaos: .venv ## make faults, and print what becomes of requests; ten minutes
+	$(BIN)/python -m chimera_bench.chaos $(CHAOS)
+
+soak: .venv ## send 24,000 requests of every kind, and print what stays behind; minutes
+	$(BIN)/python -m chimera_bench.soak $(SOAK)
 
 lock: ## resolve requirements/*.lock anew (needs uv)
 	@test -n "$(UV)" || { echo "make lock needs uv on the PATH" >&2; exit 2; }

@@ -15,7 +15,7 @@ from chimera_training.surface import SURFACE_FEATURES, SURFACE_INPUT
 
 _HIDDEN = "the_readings_as_they_were"
 _SIZE = 1024  # rows of the matrices that a slow graph multiplies, 2 billion operations each time
-_STEPS = 36  # multiplications: about a second of one core
+A_SECOND = 36  # multiplications, about so long of one core
 
 
 def missing(folder: Path) -> None:
@@ -51,20 +51,20 @@ def not_a_number(folder: Path) -> None:
     _rewired(folder, [helper.make_node("Add", [_HIDDEN, "nothing"], [READINGS_OUTPUT])], [nothing])
 
 
-def slow(feature: str) -> Callable[[Path], None]:
-    """Let the text graph take a second wherever a feature of the text's surface is above zero."""
+def slow(feature: str, *, steps: int = A_SECOND) -> Callable[[Path], None]:
+    """Let the text graph multiply large matrices so often wherever a feature of the text's surface is above zero."""
 
     def make(folder: Path) -> None:
-        _rewired(folder, *_labour(feature))
+        _rewired(folder, *_labour(feature, steps))
 
     return make
 
 
-def _labour(feature: str) -> tuple[Sequence[onnx.NodeProto], Sequence[onnx.TensorProto]]:
+def _labour(feature: str, steps: int) -> tuple[Sequence[onnx.NodeProto], Sequence[onnx.TensorProto]]:
     """Return nodes that multiply a matrix by itself again and again, and add nothing to the readings for it."""
     wanted = {
         "column": np.array(SURFACE_FEATURES.index(feature)),
-        "steps": np.array(_STEPS),
+        "steps": np.array(steps),
         "shape": np.array([_SIZE, _SIZE]),
         "zero": np.array(0.0, dtype=np.float32),
     }

@@ -81,11 +81,14 @@ async def _frozen(way: Way, rate: float, seconds: float) -> Finding:
         settled = await picker.settle()
     during, after = Outage.of(samples, at), Outage.of(samples, thawed + _RECOVERED)
     served, answered = sum(each.served for each in engines), sum(sample.good for sample in samples)
+    caught = sum(
+        sample.due < at <= sample.ended for sample in samples
+    )  # whose answers the picker had not yet passed on
     in_time = during.failed > 0 and during.slowest < way.within + _LATE
     return Finding(
         row=way.row,
         fault=f"SIGSTOP of the picker for {seconds:g} s; {way.notices}",
         rule="requests fail in time, late answers reach nobody, and after SIGCONT all is served and nothing held",
         figure=f"{during}; engines got {served} requests, clients {answered} answers; idle {settled:.2f} s later",
-        passed=in_time and after.failed == 0 and served == answered,
+        passed=in_time and after.failed == 0 and answered <= served <= answered + caught,
     )

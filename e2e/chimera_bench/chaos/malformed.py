@@ -15,7 +15,7 @@ from chimera_bench.load.prompts import CHAT
 CAP = 1 << 20  # bytes of a body; less than the default, so that it is passed in a moment
 _DEEP = 100_000  # levels
 _SWIFT = 0.005  # seconds
-_TRIES = 3  # of the series for each body: the best of them counts, since what else the machine does only adds
+_TRIES = 5  # of the series for each body: the best of them counts, since what else the machine does only adds
 _GROWTH = 0.05  # share by which memory may grow over all of them
 _WARM = 50  # requests before memory is read
 
@@ -78,7 +78,7 @@ BODIES: Mapping[str, Malformed] = {
 
 
 async def malformed(*, bodies: Mapping[str, Malformed] = BODIES, times: int = 100) -> list[Finding]:
-    """Send each of the bodies so many times, three times over."""
+    """Send each of the bodies so many times, several times over."""
     async with ground(Site(config={"limits": {"maxBodyBytes": CAP}})) as pool:
         picker = pool.pickers[0]
         for _ in range(_WARM):

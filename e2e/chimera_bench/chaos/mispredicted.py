@@ -61,7 +61,7 @@ WAYS = (
 )
 
 
-async def mispredicted(*, ways: Sequence[Broken] = WAYS, seconds: float = 4.0) -> list[Finding]:
+async def mispredicted(*, ways: Sequence[Broken] = WAYS, seconds: float = 8.0) -> list[Finding]:
     """Run a pool with each of the bundles, under load for so many seconds."""
     return [await _mispredicted(f"17{chr(ord('a') + number)}", way, seconds) for number, way in enumerate(ways)]
 
@@ -69,7 +69,7 @@ async def mispredicted(*, ways: Sequence[Broken] = WAYS, seconds: float = 4.0) -
 async def _mispredicted(row: str, way: Broken, seconds: float) -> Finding:
     with tempfile.TemporaryDirectory(prefix="chimera-chaos-") as name:
         way.make(folder := Path(name) / "bundle")
-        async with ground(Site(config={"bundle": {"path": str(folder)}})) as pool:
+        async with ground(_site(folder)) as pool:
             picker, at = pool.pickers[0], clock()
             samples = await pool.load().run(_RATE, seconds)
             counted = await picker.metric(way.metric, **way.labels)
@@ -85,6 +85,11 @@ async def _mispredicted(row: str, way: Broken, seconds: float) -> Finding:
     )
 
 
+def _site(bundle: Path) -> Site:
+    """Return a pool with a bundle. An Envoy that asks for health twice a second would take a slow picker for dead."""
+    return Site(config={"bundle": {"path": str(bundle)}}, edits=(unwatched,))
+
+
 async def _resting(picker: Picker) -> float:
     """Return the cores that a picker takes without load, once what it had begun has ended."""
     await picker.settle()
@@ -98,8 +103,7 @@ async def slowed(*, times: int = 5) -> list[Finding]:
     """Send requests that a prediction takes a second for: one, and then so many more, beside others."""
     with tempfile.TemporaryDirectory(prefix="chimera-chaos-") as name:
         broken_bundles.slow(_MARK)(folder := Path(name) / "bundle")
-        # An Envoy that asks for health twice a second would take the picker for dead meanwhile.
-        async with ground(Site(config={"bundle": {"path": str(folder)}}, edits=(unwatched,))) as pool:
+        async with ground(_site(folder)) as pool:
             began = clock()
             running = asyncio.create_task(pool.load().run(_RATE, _APART * (times + 2)))
             first = await _marked(pool, 0)

@@ -15,6 +15,7 @@ import uvloop
 from rich.console import Console
 
 from chimera_bench.load import cases, pickers, session
+from chimera_bench.load.markdown import markdown
 from chimera_bench.load.plot import plot
 from chimera_bench.load.session import Plan, Record
 from chimera_bench.load.summary import summarise
@@ -40,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     _show(record)
     if told.json:
         told.json.write_text(json.dumps(record.document(), indent=1))
+    if told.markdown:
+        told.markdown.write_text(markdown(record))
     if told.plot:
         plot(summarise(record.measurements), told.plot)
 
@@ -54,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--held", type=int, default=_HELD, help="streams held open; 0 leaves that out")
     parser.add_argument("--idle", type=int, default=_IDLE, help="idle endpoints; 0 leaves that out")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures of every round")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write tables for a page")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw them")
     return parser
 

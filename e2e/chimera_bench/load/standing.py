@@ -20,7 +20,7 @@ from chimera_operator.local.errors import LocalError
 from chimera_operator.local.ports import free_ports
 
 _HELD = Case(name="held", body=1000, chunks=2, gap=3600.0)  # a first event, and then an hour of silence
-_FEW = 50  # streams that are opened and closed first: code and buffers that the first ones bring are no stream's own
+_FEW = 100  # streams that are opened and closed first: code and buffers that the first ones bring are no stream's own
 _OPENING = 60.0  # seconds for all to be answered
 _CLOSING = 2.0  # seconds for a picker to hear that they are gone
 

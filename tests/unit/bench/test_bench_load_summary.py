@@ -1,6 +1,7 @@
 """Rounds of several pickers, put together and shown."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from bench_loads import a_measurement
 from rich.console import Console
 
 from chimera_bench.load.figures import Spread
+from chimera_bench.load.markdown import markdown
 from chimera_bench.load.measurement import Measurement
 from chimera_bench.load.plot import plot
 from chimera_bench.load.session import Record
@@ -104,6 +106,25 @@ def test_tables_show_medians_spreads_and_ratios() -> None:
 
     for expected in ("json1k, r100", "3.00", "2.00..4.00", "120", "0.240", "0.750", "2000 streams", "11.5", "1.50"):
         assert expected in shown
+
+
+def test_a_page_has_pickers_down_and_loads_across() -> None:
+    """With ratios, the floor's own latency in brackets, and answers a second where connections ask for the most."""
+    shown = markdown(Record(measurements=[*ROUNDS, *(replace(each, mode="c16") for each in ROUNDS)]))
+
+    assert "| picker | json1k r100 | json1k c16 |\n| --- | --- | --- |\n" in shown
+    assert "| native-observe | 120 (×0.240) | 120 (×0.240) |" in shown
+    assert "| floor | (1.50 / 3.00 / 4.50) |" in shown
+    assert "**Requests a second**\n\n| picker | json1k c16 |" in shown
+    assert "streams held open" not in shown
+
+
+def test_a_page_has_what_stands_still() -> None:
+    """Memory by stream, and processor time without any."""
+    shown = markdown(record())
+
+    assert "| native-observe | 11.5 | 170 |" in shown
+    assert "| native | 1.50 |" in shown
 
 
 def test_what_else_kept_the_machine_busy_is_said() -> None:
