@@ -4,6 +4,7 @@ import asyncio
 import signal
 
 from chimera_bench.chaos.finding import Finding
+from chimera_bench.chaos.gateways import checking_health
 from chimera_bench.chaos.ground import Site, ground
 from chimera_bench.chaos.outage import Outage
 from chimera_bench.load.cases import Case, Open
@@ -22,7 +23,7 @@ async def drained(*, streams: int = 500, seconds: float = 5.0) -> list[Finding]:
         streams: Answers under way, over both.
         seconds: That they last at least, and for which other requests come in.
     """
-    async with ground(Site(pickers=2)) as pool:
+    async with ground(Site(pickers=2, edits=(checking_health,))) as pool:
         case = Case(name="long", body=1000, chunks=round(10 * seconds), gap=0.1)
         long, short = pool.load(case), pool.load()
         await _open(long, streams)

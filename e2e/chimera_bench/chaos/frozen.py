@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from chimera_bench.chaos.finding import Finding
-from chimera_bench.chaos.gateways import Edit, buffered, impatient, pinging, unwatched
+from chimera_bench.chaos.gateways import Edit, buffered, impatient, pinging
 from chimera_bench.chaos.ground import Site, ground
 from chimera_bench.chaos.outage import Outage
 from chimera_bench.load import engine, pool
@@ -40,14 +40,14 @@ WAYS = (
     Way(
         row="3a",
         notices=f"buffered bodies, message_timeout {_PATIENCE:g} s",
-        edits=(unwatched, buffered, impatient(_PATIENCE)),
+        edits=(buffered, impatient(_PATIENCE)),
         within=_PATIENCE,
     ),
     # Envoy 1.40 keeps no time for messages in full duplex; what it has there is a ping on the connection.
     Way(
         row="3b",
         notices="full duplex, pinged every second with half a second to answer",
-        edits=(unwatched, pinging(1.0)),
+        edits=(pinging(1.0),),
         within=1.5,
     ),
 )

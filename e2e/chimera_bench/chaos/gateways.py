@@ -12,7 +12,7 @@ Edit = Callable[[Document], None]
 HEALTH = "envoy.service.ext_proc.v3.ExternalProcessor"
 """The service that gateways ask pickers' health of."""
 
-_HEALTH_EVERY = "0.5s"  # so often each replica is asked; charts take 10 s, which would be most of what is measured
+_HEALTH_EVERY = "0.5s"  # so often, and for so long; charts take 10 s, which would be most of what is measured
 _UNHEALTHY_AFTER, _HEALTHY_AFTER = 2, 1  # answers
 
 _OVERRIDE = "type.googleapis.com/envoy.extensions.load_balancing_policies.override_host.v3.OverrideHost"
@@ -20,28 +20,31 @@ _ROUND_ROBIN = "type.googleapis.com/envoy.extensions.load_balancing_policies.rou
 
 
 def replicas(ports: Sequence[int]) -> Edit:
-    """Let Envoy ask several pickers, of those that say they serve; none of them where none does."""
+    """Let Envoy ask several pickers, and none of them where it knows that none serves."""
 
     def edit(document: Document) -> None:
         picker = _cluster(document, "picker")
         picker["load_assignment"] = gateway.cluster("picker", ports)["load_assignment"]
         picker["lb_policy"] = "LEAST_REQUEST"
         picker["common_lb_config"] = {"healthy_panic_threshold": {"value": 0}}
-        picker["health_checks"] = [
-            {
-                "timeout": "0.5s",
-                "interval": _HEALTH_EVERY,
-                "no_traffic_interval": _HEALTH_EVERY,
-                "unhealthy_threshold": _UNHEALTHY_AFTER,
-                "healthy_threshold": _HEALTHY_AFTER,
-                "grpc_health_check": {"service_name": HEALTH},
-            }
-        ]
 
     return edit
 
 
-def watching(document: Document) -> None:
+def checking_health(document: Document) -> None:
+    """Let Envoy ask pickers whether they serve."""
+    check = {
+        "timeout": _HEALTH_EVERY,
+        "interval": _HEALTH_EVERY,
+        "no_traffic_interval": _HEALTH_EVERY,
+        "unhealthy_threshold": _UNHEALTHY_AFTER,
+        "healthy_threshold": _HEALTHY_AFTER,
+        "grpc_health_check": {"service_name": HEALTH},
+    }
+    _cluster(document, "picker")["health_checks"] = [check]
+
+
+def detecting_outliers(document: Document) -> None:
     """Let Envoy leave a replica at the first connection that fails, without waiting for what its health says."""
     _cluster(document, "picker")["outlier_detection"] = {
         "split_external_local_origin_errors": True,
@@ -91,11 +94,6 @@ def buffered(document: Document) -> None:
     """Let Envoy hand over whole bodies of requests, and nothing of answers but their headers."""
     unseen = {"response_body_mode": "NONE", "request_trailer_mode": "SKIP", "response_trailer_mode": "SKIP"}
     picker_filter(document)["processing_mode"] |= {"request_body_mode": "BUFFERED"} | unseen
-
-
-def unwatched(document: Document) -> None:
-    """Let Envoy never ask for pickers' health."""
-    del _cluster(document, "picker")["health_checks"]
 
 
 def picker_filter(document: Document) -> Document:

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from chimera_bench.chaos.finding import Finding
-from chimera_bench.chaos.gateways import Edit, failing_open, watching
+from chimera_bench.chaos.gateways import Edit, checking_health, detecting_outliers, failing_open
 from chimera_bench.chaos.ground import Ground, Site, ground
 from chimera_bench.chaos.outage import Outage
 from chimera_bench.load import engine, pool
@@ -44,10 +44,10 @@ class Way:
 WAYS = (
     Way(row="1a", replicas=1),
     Way(row="1b", replicas=2),
-    Way(row="1c", replicas=2, edits=(watching,)),
+    Way(row="1c", replicas=2, edits=(detecting_outliers,)),
     Way(row="1d", replicas=1, open=True),
-    Way(row="1e", replicas=1, open=True, edits=(watching,)),
-    Way(row="1f", replicas=2, open=True, edits=(watching,)),
+    Way(row="1e", replicas=1, open=True, edits=(detecting_outliers,)),
+    Way(row="1f", replicas=2, open=True, edits=(detecting_outliers,)),
 )
 
 
@@ -60,7 +60,7 @@ async def _killed(way: Way, rate: float) -> Finding:
     async with AsyncExitStack() as stack:
         *members, stranger = await engine.serve(stack, free_ports(len(pool.PLACES) + 1))
         ports = [member.port for member in members]
-        edits = (*way.edits, *([failing_open(ports)] if way.open else []))
+        edits = (checking_health, *way.edits, *([failing_open(ports)] if way.open else []))
         site = Site(pickers=way.replicas, engines=ports, edits=edits)
         serving = await stack.enter_async_context(ground(site))
         outage, away, watched = await _outage(serving, stranger.port, rate)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from chimera_bench.chaos import broken_bundles
 from chimera_bench.chaos.finding import Finding
-from chimera_bench.chaos.gateways import unwatched
 from chimera_bench.chaos.ground import Ground, Picker, Site, ground
 from chimera_bench.chaos.outage import Outage
 from chimera_bench.chaos.probe import BODY, Answer, probe
@@ -86,8 +85,7 @@ async def _mispredicted(row: str, way: Broken, seconds: float) -> Finding:
 
 
 def _site(bundle: Path) -> Site:
-    """Return a pool with a bundle. An Envoy that asks for health twice a second would take a slow picker for dead."""
-    return Site(config={"bundle": {"path": str(bundle)}}, edits=(unwatched,))
+    return Site(config={"bundle": {"path": str(bundle)}})
 
 
 async def _resting(picker: Picker) -> float:

@@ -16,7 +16,7 @@ def markdown(record: Record) -> str:
     summaries = summarise(record.measurements)
     full = [summary for summary in summaries if isinstance(mode(summary.mode), Closed)]
     against = next((summary.base for summary in summaries if summary.base), None)
-    ratios = f", and as often as {against}'s" if against else ""
+    ratios = f", and the ratio to {against}'s" if against else ""
     parts = [
         _table(f"Processor time of the picker, µs a request{ratios}", summaries, _cost),
         _table(f"Latency beyond Envoy alone, ms at p50, p95, p99{ratios} at p50", summaries, _added),

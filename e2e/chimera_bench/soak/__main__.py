@@ -64,8 +64,12 @@ def verdicts(soaked: Soaked) -> Table:
     table.add_row("no stream is open at the end", f"{soaked.streams:.0f}")
     table.add_row("no token is in flight at the end", f"{soaked.tokens:.3g}")
     table.add_row(f"at most {WORKFLOWS} workflows are kept", str(most))
-    table.add_row("every request goes as it has to", f"{sum(soaked.failed.values())} did not")
+    table.add_row("every request goes as it has to", _failures(soaked))
     return table
+
+
+def _failures(soaked: Soaked) -> str:
+    return ", ".join(f"{count} × {what}" for what, count in soaked.failed.items()) or "all did"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -30,7 +30,7 @@ class Soaked:
     Attributes:
         readings: Of the picker, from the moment when its table was full.
         sent: Requests by kind, those that filled the table left out.
-        failed: Those that did not go as they had to.
+        failed: Those that did not go as they had to, by kind and status.
         reloads: Configurations and lists that it took and refused.
         streams: That were open at the end.
         tokens: That it believed to be in flight then.

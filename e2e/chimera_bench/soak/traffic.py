@@ -14,8 +14,8 @@ from chimera_bench.load.client import Load, clock
 from chimera_bench.load.prompts import CHAT, Prompts
 from chimera_router import wire
 
-Send = Callable[[], Awaitable[bool]]
-"""Sends a request and returns, when it is over, whether it went as it had to."""
+Send = Callable[[], Awaitable[int | None]]
+"""Sends a request and returns, when it is over, the status that it got where that is the wrong one."""
 
 CLIENTS = 32  # at once
 _WORKFLOWS = 200  # that come back for another stage again and again
@@ -39,7 +39,7 @@ class Traffic:
 
     Attributes:
         sent: Requests so far, by kind.
-        failed: Those that did not go as they had to, by kind.
+        failed: Those that did not go as they had to, by kind and status.
     """
 
     def __init__(self, pool: Ground) -> None:
@@ -64,7 +64,9 @@ class Traffic:
             while self.sent.total() < end:
                 (kind,) = self._draw.choices(names, shares)
                 self.sent[kind] += 1
-                self.failed[kind] += not await self._kinds[kind]()
+                status = await self._kinds[kind]()
+                if status is not None:
+                    self.failed[f"{kind}: {status}"] += 1
 
         async with asyncio.TaskGroup() as group:
             for _ in range(CLIENTS):
@@ -82,13 +84,13 @@ class Traffic:
             "wrong": self._err,
         }
 
-    async def _cancel(self) -> bool:
+    async def _cancel(self) -> None:
         await self._storm.cancel()
-        return True
 
-    async def _err(self) -> bool:
+    async def _err(self) -> int | None:
         request, status = self._draw.choice(list(_WRONG.items()))
-        return (await probe(self._port, request)).status == status
+        found = (await probe(self._port, request)).status
+        return None if found == status else found
 
 
 KINDS: Mapping[str, int] = {
@@ -104,7 +106,8 @@ KINDS: Mapping[str, int] = {
 
 
 def _asking(load: Load) -> Send:
-    async def send() -> bool:
-        return (await load.once(clock())).good
+    async def send() -> int | None:
+        sample = await load.once(clock())
+        return None if sample.good else sample.status
 
     return send

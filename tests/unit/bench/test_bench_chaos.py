@@ -69,7 +69,7 @@ def edited(*edits: gateways.Edit) -> dict[str, Any]:
 
 def test_replicas_are_asked_for_their_health() -> None:
     """All of them, by the service that gateways ask for; none is taken that does not serve."""
-    picker = gateways._cluster(edited(gateways.replicas([2, 3])), "picker")
+    picker = gateways._cluster(edited(gateways.replicas([2, 3]), gateways.checking_health), "picker")
 
     assert [each["endpoint"]["address"] for each in picker["load_assignment"]["endpoints"][0]["lb_endpoints"]] == [
         gateway.address(2),
@@ -91,7 +91,7 @@ def test_failing_open_leads_to_members_of_the_pool() -> None:
 
 def test_edits_add_up() -> None:
     """Each changes its own part."""
-    document = edited(gateways.replicas([2]), gateways.unwatched, gateways.watching, gateways.pinging(1.0))
+    document = edited(gateways.replicas([2]), gateways.detecting_outliers, gateways.pinging(1.0))
     gateways.impatient(0.5)(document)
     gateways.buffered(document)
     picker, asking = gateways._cluster(document, "picker"), gateways.picker_filter(document)
