@@ -75,19 +75,19 @@ async def _killed(way: Way, rate: float) -> Finding:
     )
 
 
-async def _outage(pool_: Ground, stranger: int, rate: float) -> tuple[Outage, float, float]:
+async def _outage(serving: Ground, stranger: int, rate: float) -> tuple[Outage, float, float]:
     """Kill the first picker under load whose clients name somebody else's port as the destination.
 
     Returns:
         What they saw; the seconds from the fault until the picker served again, and for which it was watched.
     """
-    load = pool_.load(headers=f"{DESTINATION}: {LOOPBACK}:{stranger}\r\n")
+    load = serving.load(headers=f"{DESTINATION}: {LOOPBACK}:{stranger}\r\n")
     running = asyncio.create_task(load.run(Open(rate), math.inf))
     await asyncio.sleep(_BEFORE)
     at = clock()
-    pool_.pickers[0].signal(signal.SIGKILL)
+    serving.pickers[0].signal(signal.SIGKILL)
     await asyncio.sleep(_AWAY)
-    await pool_.pickers[0].start()
+    await serving.pickers[0].start()
     away = clock() - at
     await asyncio.sleep(_AFTER)
     load.stop()

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import uvloop
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(2)
     _show(record)
     if told.json:
-        told.json.write_text(json.dumps(record.document(), indent=1))
+        told.json.write_text(json.dumps(asdict(record), indent=1))
     if told.markdown:
         told.markdown.write_text(markdown(record))
     if told.plot:

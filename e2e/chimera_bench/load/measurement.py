@@ -2,12 +2,11 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, fields
 
 from chimera_bench.load import processes
 from chimera_bench.load.cases import Case, Mode
-from chimera_bench.load.client import Load, Sample
+from chimera_bench.load.client import Load, clock
 from chimera_bench.load.figures import QUANTILES, quantile
 from chimera_bench.load.prompts import Prompts
 from chimera_bench.load.stack import Stack
@@ -50,14 +49,10 @@ class Measurement:
     driver_cores: float
     other_cores: float
 
-    def document(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
 class _Meter:
-    """Processor time by who took it, up to a moment."""
+    """Processor time by who took it, up to a moment, in seconds."""
 
     at: float
     picker: float
@@ -69,7 +64,7 @@ class _Meter:
     @classmethod
     def read(cls, stack: Stack, engines: Child) -> "_Meter":
         return cls(
-            at=time.perf_counter(),
+            at=clock(),
             picker=processes.processor_seconds(stack.picker.pid) if stack.picker else 0.0,
             envoy=processes.processor_seconds(stack.envoy.pid),
             engines=processes.processor_seconds(engines.pid),
@@ -77,34 +72,24 @@ class _Meter:
             machine=processes.busy_seconds(),
         )
 
+    def since(self, before: "_Meter") -> "_Meter":
+        """Return what was taken between two moments, and the seconds between them."""
+        return _Meter(*(getattr(self, field.name) - getattr(before, field.name) for field in fields(self)))
+
+    @property
+    def others(self) -> float:
+        """What was taken by whoever has no part in this."""
+        return self.machine - self.picker - self.envoy - self.engines - self.driver
+
 
 async def measure(  # noqa: PLR0913 - what is measured, by name
     stack: Stack, engines: Child, *, case: Case, mode: Mode, seconds: float, number: int = 0
 ) -> Measurement:
     """Put load on a stack for so many seconds, and return what it took; `number` is the round's."""
     load, before = Load(stack.port, Prompts(case).next), _Meter.read(stack, engines)
-    began = time.perf_counter()
     samples = await load.run(mode, seconds)
-    return _figures(
-        stack, samples, before, _Meter.read(stack, engines), case=case, mode=mode, number=number, end=began + seconds
-    )
-
-
-def _figures(  # noqa: PLR0913 - as above
-    stack: Stack,
-    samples: Sequence[Sample],
-    before: _Meter,
-    after: _Meter,
-    *,
-    case: Case,
-    mode: Mode,
-    number: int,
-    end: float,
-) -> Measurement:
-    good, took = [sample for sample in samples if sample.good], after.at - before.at
-    latencies = [sample.seconds for sample in good]
-    firsts = [sample.first - sample.due for sample in good if sample.first is not None]
-    own = sum(getattr(after, who) - getattr(before, who) for who in ("picker", "envoy", "engines", "driver"))
+    spent = _Meter.read(stack, engines).since(before)
+    good = [sample for sample in samples if sample.good]
     return Measurement(
         picker=stack.name,
         case=case.name,
@@ -112,12 +97,16 @@ def _figures(  # noqa: PLR0913 - as above
         round=number,
         requests=len(good),
         failed=len(samples) - len(good),
-        rate=sum(sample.ended <= end for sample in good) / (end - before.at),
-        latency=tuple(quantile(latencies, share) for share in QUANTILES),
-        first=tuple(quantile(firsts, share) for share in QUANTILES),
-        picker_us=1e6 * (after.picker - before.picker) / max(1, len(good)),
-        envoy_us=1e6 * (after.envoy - before.envoy) / max(1, len(good)),
+        rate=sum(sample.ended <= before.at + seconds for sample in good) / seconds,
+        latency=_at_quantiles([sample.seconds for sample in good]),
+        first=_at_quantiles([sample.first - sample.due for sample in good if sample.first is not None]),
+        picker_us=1e6 * spent.picker / max(1, len(good)),
+        envoy_us=1e6 * spent.envoy / max(1, len(good)),
         resident=processes.resident_bytes(stack.picker.pid) if stack.picker else 0,
-        driver_cores=(after.driver - before.driver) / took,
-        other_cores=max(0.0, (after.machine - before.machine - own) / took),
+        driver_cores=spent.driver / spent.at,
+        other_cores=max(0.0, spent.others / spent.at),
     )
+
+
+def _at_quantiles(values: Sequence[float]) -> tuple[float, ...]:
+    return tuple(quantile(values, share) for share in QUANTILES)

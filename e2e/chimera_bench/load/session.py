@@ -5,7 +5,6 @@ import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from chimera_bench.load.cases import Case, Closed, Mode
 from chimera_bench.load.measurement import Measurement, measure
@@ -55,16 +54,6 @@ class Record:
     measurements: list[Measurement] = field(default_factory=list)
     held: list[Held] = field(default_factory=list)
     idle: list[Idle] = field(default_factory=list)
-
-    def document(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        return {
-            "began": self.began,
-            "machine": self.machine,
-            "measurements": [each.document() for each in self.measurements],
-            "held": [each.document() for each in self.held],
-            "idle": [each.document() for each in self.idle],
-        }
 
 
 async def run(plan: Plan, *, tell: Callable[[str], None]) -> Record:

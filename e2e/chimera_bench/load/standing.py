@@ -2,22 +2,21 @@
 
 import asyncio
 import tempfile
-import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from chimera_bench.idle_cost import SETTLING, stand_in
 from chimera_bench.idle_picker import running
 from chimera_bench.load import processes
 from chimera_bench.load.cases import Case
-from chimera_bench.load.client import Load
+from chimera_bench.load.client import Load, clock
 from chimera_bench.load.pickers import Picker
 from chimera_bench.load.prompts import Prompts
 from chimera_bench.load.stack import Stack
 from chimera_bench.load.waiting import until
 from chimera_operator.local.errors import LocalError
 from chimera_operator.local.ports import free_ports
+from chimera_operator.local.process import Child
 
 _HELD = Case(name="held", body=1000, chunks=2, gap=3600.0)  # a first event, and then an hour of silence
 _FEW = 100  # streams that are opened and closed first: code and buffers that the first ones bring are no stream's own
@@ -40,10 +39,6 @@ class Held:
     bytes_each: float
     resident: int
 
-    def document(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Idle:
@@ -59,10 +54,6 @@ class Idle:
     endpoints: int
     cores: float
     other_cores: float
-
-    def document(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
-        return asdict(self)
 
 
 async def held(stack: Stack, streams: int) -> Held:
@@ -94,22 +85,23 @@ async def idle(picker: Picker, endpoints: int, seconds: float, *, settling: floa
             (port,) = free_ports(1)
             async with running(picker.command(Path(folder), engines, port)) as child:
                 await asyncio.sleep(settling)
-                own, machine, began = (
-                    processes.processor_seconds(child.pid),
-                    processes.busy_seconds(),
-                    time.perf_counter(),
-                )
+                before, began = _busy(child), clock()
                 await asyncio.sleep(seconds)
-                took = time.perf_counter() - began
-                spent = processes.processor_seconds(child.pid) - own
-                others = max(0.0, processes.busy_seconds() - machine - spent)
-    return Idle(picker=picker.kind, endpoints=endpoints, cores=spent / took, other_cores=others / took)
+                own, machine = (
+                    (now - then) / (clock() - began) for now, then in zip(_busy(child), before, strict=True)
+                )
+    return Idle(picker=picker.kind, endpoints=endpoints, cores=own, other_cores=max(0.0, machine - own))
+
+
+def _busy(child: Child) -> tuple[float, float]:
+    """Return the processor seconds of a process and of the whole machine so far."""
+    return processes.processor_seconds(child.pid), processes.busy_seconds()
 
 
 async def _open(stack: Stack, streams: int) -> Load:
     load = Load(stack.port, Prompts(_HELD).next)
     for _ in range(streams):
-        load.ask(time.perf_counter())
+        load.ask(clock())
     try:
         await until(lambda: load.answering == streams, what=f"{streams} streams are answered", seconds=_OPENING)
     except LocalError:

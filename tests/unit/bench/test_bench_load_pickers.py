@@ -46,7 +46,7 @@ def test_pool_has_three_models_on_four_engines(tmp_path: Path) -> None:
     (tmp_path / pool.ENDPOINTS).write_text(pool.endpoints((*ENGINES, 18_005)))
 
     configured = settings.load(tmp_path / pool.CONFIG)
-    listed = discovery.read(configured.endpoints_file, models=configured.models)
+    listed = discovery.read(tmp_path / pool.ENDPOINTS, models=configured.models)
 
     assert [endpoint.model for endpoint in listed] == ["small", "small", "mid", "large", "small"]
     assert configured.bundle.path is None

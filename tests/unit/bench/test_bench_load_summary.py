@@ -1,7 +1,7 @@
 """Rounds of several pickers, put together and shown."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -135,7 +135,7 @@ def test_what_else_kept_the_machine_busy_is_said() -> None:
 
 def test_a_record_is_json_with_every_round() -> None:
     """What tables leave out can be worked out from it."""
-    document = json.loads(json.dumps(record().document()))
+    document = json.loads(json.dumps(asdict(record())))
 
     assert [each["picker_us"] for each in document["measurements"]] == [0.0, 100.0, 400.0, 0.0, 140.0, 600.0]
     assert (document["held"][0]["streams"], document["idle"][0]["cores"]) == (2000, 0.015)
