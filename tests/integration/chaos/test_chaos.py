@@ -20,7 +20,6 @@ from chimera_bench.chaos.finding import Finding
 from chimera_bench.chaos.frozen import WAYS, frozen
 from chimera_bench.chaos.lied_to import LIES, lied_to
 from chimera_bench.chaos.repeated import repeated
-from chimera_bench.chaos.scaled import scaled
 from chimera_bench.chaos.slow import slow
 
 pytestmark = pytest.mark.anyio
@@ -61,11 +60,6 @@ async def test_an_engine_that_lies_gets_its_share(lie: str) -> None:
     hold(await lied_to(lies={lie: LIES[lie]}, seconds=4.0))
 
 
-async def test_a_pool_without_engines_says_so_and_comes_back() -> None:
-    """Row 6: 503 with a reason, and served soon after an engine is there."""
-    hold(await scaled(silence=1.0))
-
-
 async def test_malformed_bodies_are_refused() -> None:
     """Row 15: each with its status, and the picker serves on."""
     findings = await malformed.malformed(times=3)
@@ -90,7 +84,7 @@ async def test_cancelled_requests_leave_nothing() -> None:
     hold(await cancelled(requests=2000, seconds=3.0), "16e")
 
 
-@pytest.mark.parametrize("way", mispredicted.WAYS[-4:], ids=lambda way: way.what)
+@pytest.mark.parametrize("way", mispredicted.WAYS[-2:], ids=lambda way: way.what)
 async def test_without_a_sound_bundle_medians_predict(way: mispredicted.Broken) -> None:
     """Row 17: all are served, a metric tells, nothing restarts."""
     hold(await mispredicted.mispredicted(ways=[way], seconds=5.0))
@@ -116,7 +110,7 @@ def unfit(folder: Path) -> list[str]:
 
 
 def test_one_command_makes_the_faults(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It prints a table, writes JSON, and its exit code tells whether all holds."""
+    """It prints a table, writes JSON, and its exit code tells whether all holds: here row 6, engines that go and come."""
     with pytest.raises(SystemExit) as ended:
         command.main(["--rows", "6", "--json", str(tmp_path / "found.json")])
 
