@@ -107,7 +107,13 @@ class Director:
     def rules(self) -> Rules:
         """What holds for new streams."""
         settings = self.pool.settings
-        return Rules(catalog=settings.catalog, limits=settings.limits, intake=self.intake, conformance=self.conformance)
+        return Rules(
+            catalog=settings.catalog,
+            limits=settings.limits,
+            intake=self.intake,
+            prefix=settings.prefix,
+            conformance=self.conformance,
+        )
 
     def forward(self, asked: ChooseAny) -> Forwarding:
         """Return where a request of a conformance test goes, which is no call of an API and is passed on as it is.

@@ -52,6 +52,7 @@ class PoolSettings:
         engines: How each model's engine names its metrics, by model; where one is missing, as vLLM does.
         target: What the scheduler's price is steered to hold; None leaves it alone.
         accounting: How much of answers is looked at; None leaves it to how busy the picker is.
+        prefix: Beginning of the paths that belong to the pool.
         flow_control: Caps on the requests that wait in the picker; None where none wait here, but in the engines.
     """
 
@@ -65,6 +66,7 @@ class PoolSettings:
     target: Target | None = None
     flow_control: HoldLimits | None = None
     accounting: Accounting | None = Accounting.OBSERVE
+    prefix: str = ""
 
     def engine(self, model: str) -> EngineProfile:
         """Return how a model's engine names its metrics."""
@@ -112,6 +114,7 @@ def parse(text: str, *, base: Path) -> PoolSettings:
         engines={each.name: _engine(each, at=f"models[{index}]") for index, each in enumerate(config.models)},
         flow_control=_flow_control(config.routing.flow_control),
         accounting=_ACCOUNTING[config.accounting.mode],
+        prefix=config.path_prefix,
     )
 
 
@@ -134,6 +137,8 @@ def _check(config: proto.RouterConfig) -> None:
         f"models: wakeSeconds must be 0 to {MAX_WAKE:.0f}": all(
             0 <= model.wake_seconds <= MAX_WAKE for model in config.models
         ),
+        "pathPrefix: must begin with / and not end with it": not config.path_prefix
+        or (config.path_prefix.startswith("/") and not config.path_prefix.endswith("/")),
         "models: wakeSeconds needs routing.flowControl": config.routing.flow_control.enabled
         or not any(model.wake_seconds for model in config.models),
     }
@@ -152,6 +157,7 @@ def _model(message: proto.Model) -> Model:
     return Model(
         name=message.name,
         aliases=tuple(message.aliases),
+        adapters=tuple(message.adapters),
         served_name=message.served_name or message.name,
         descriptor=Descriptor(
             trained_as=descriptor.trained_as,

@@ -97,6 +97,14 @@ def test_engine_of_a_model_that_left_is_read_as_vllm() -> None:
     assert parse().engine("gone") == VLLM
 
 
+def test_adapters_and_prefix_are_read() -> None:
+    """Where nothing is said there are none."""
+    read, plain = parse(models=[{**SMALL, "adapters": ["tickets"]}], pathPrefix="/llm"), parse()
+
+    assert (read.catalog.adapters, read.models["small"].adapters, read.prefix) == (("tickets",), ("tickets",), "/llm")
+    assert (plain.catalog.adapters, plain.prefix) == ((), "")
+
+
 @pytest.mark.parametrize(
     ("changes", "rule"),
     [
@@ -113,6 +121,9 @@ def test_engine_of_a_model_that_left_is_read_as_vllm() -> None:
         ({"discovery": {"kubernetes": {**POOL, "maxAgeSeconds": "Infinity"}}}, "maxAgeSeconds: .* finite"),
         ({"discovery": {"kubernetes": {**POOL, "maxAgeSeconds": "NaN"}}}, "maxAgeSeconds"),
         ({"models": [{"name": "small"}]}, "coefficients must be above zero"),
+        ({"models": [{**SMALL, "adapters": ["gpt-mini"]}]}, "'gpt-mini' stands for two things"),
+        ({"pathPrefix": "llm"}, "pathPrefix: must begin with /"),
+        ({"pathPrefix": "/llm/"}, "pathPrefix: must begin with /"),
         ({"routing": {"static": {"model": "nobody"}}}, "routing.static.model: names no model of the pool"),
         ({"modles": []}, "modles"),
         ({"accounting": {"mode": 99}}, "accounting.mode: must be one of the modes"),

@@ -15,13 +15,20 @@ class Rules:
 
     Attributes:
         intake: Shared by all streams of the picker.
+        prefix: Beginning of the paths that belong to the pool; a gateway may or may not have taken it off.
         conformance: Whether headers of GIE's conformance tests are heeded, and other paths than the APIs' taken.
     """
 
     catalog: Catalog
     limits: Limits = field(default_factory=Limits)
     intake: Intake = field(default_factory=Intake)
+    prefix: str = ""
     conformance: bool = False
+
+    def path(self, asked: str) -> str:
+        """Return the path of a request without the pool's prefix and without a query."""
+        path = asked.partition("?")[0]
+        return path.removeprefix(self.prefix) if path.startswith(f"{self.prefix}/") else path
 
     def response_marks(self, served: str | None) -> Headers:
         """Return what conformance tests look for on an answer."""

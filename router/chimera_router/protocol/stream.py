@@ -72,6 +72,7 @@ class StreamMachine:
         self._body = bytearray()
         self._reading = False
         self._request: ParsedRequest | None = None
+        self._named = ""
         self._trailers = False
         self._route: Route | None = None
         self._answer: AnswerPassage | None = None
@@ -150,7 +151,7 @@ class StreamMachine:
         rules, headers = self._rules, event.headers
         rules.limits.check_headers(event.size)
         self._asked = event
-        path, method = headers.get(wire.PATH, "").partition("?")[0], headers.get(wire.METHOD, "")
+        path, method = rules.path(headers.get(wire.PATH, "")), headers.get(wire.METHOD, "")
         if path == MODELS or path.startswith(f"{MODELS}/"):
             return self._models(method, path)
         self._api = _API.get(path)
@@ -227,13 +228,15 @@ class StreamMachine:
             return [ChooseAny(headers=asked.headers, wanted=_wanted(asked.headers), subset=asked.subset)]
         self._body = bytearray()
         self._request = request = parse(self._api, body, self._rules.limits)
-        pinned = self._rules.catalog.resolve(_rewritten_name(asked.headers) or request.model)
+        self._named = _rewritten_name(asked.headers) or request.model
+        pinned = self._rules.catalog.resolve(self._named)
         return [Choose(request=request, headers=asked.headers, pinned=pinned, subset=asked.subset)]
 
     def _rewritten(self, route: Route) -> bytes:
         if self._request is None:
             return bytes(self._body)
-        return rewrite(self._request, model=route.model, priority=route.priority, cache_salt=route.cache_salt)
+        model = self._rules.catalog.served(self._named, route.model)
+        return rewrite(self._request, model=model, priority=route.priority, cache_salt=route.cache_salt)
 
     def _pieces(self, body: bytes) -> list[Send]:
         """Return a body in pieces that every gateway takes; exactly one of them ends it, unless trailers do."""

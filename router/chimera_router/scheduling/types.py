@@ -55,6 +55,7 @@ class Model:
     Attributes:
         name: Canonical name.
         aliases: Other names that pin it.
+        adapters: Names that pin it and that its engines know as they are.
         served_name: Name the engine knows it by.
         priority: Whether its engine orders its queue by the request field `priority`.
         wake: Seconds a request may wait for an engine while there is none; 0 where nobody would start one.
@@ -63,6 +64,7 @@ class Model:
     name: str
     coefficients: Coefficients
     aliases: tuple[str, ...] = ()
+    adapters: tuple[str, ...] = ()
     served_name: str = ""
     descriptor: Descriptor = field(default_factory=Descriptor)
     priority: bool = False

@@ -21,7 +21,7 @@ ORDER_ATTAINED: Order
 ORDER_ARRIVAL: Order
 
 class RouterConfig(_message.Message):
-    __slots__ = ("pool", "models", "virtual_models", "routing", "bundle", "limits", "discovery", "accounting")
+    __slots__ = ("pool", "models", "virtual_models", "routing", "bundle", "limits", "discovery", "accounting", "path_prefix")
     POOL_FIELD_NUMBER: _ClassVar[int]
     MODELS_FIELD_NUMBER: _ClassVar[int]
     VIRTUAL_MODELS_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +30,7 @@ class RouterConfig(_message.Message):
     LIMITS_FIELD_NUMBER: _ClassVar[int]
     DISCOVERY_FIELD_NUMBER: _ClassVar[int]
     ACCOUNTING_FIELD_NUMBER: _ClassVar[int]
+    PATH_PREFIX_FIELD_NUMBER: _ClassVar[int]
     pool: str
     models: _containers.RepeatedCompositeFieldContainer[Model]
     virtual_models: _containers.RepeatedScalarFieldContainer[str]
@@ -38,7 +39,8 @@ class RouterConfig(_message.Message):
     limits: Limits
     discovery: Discovery
     accounting: Accounting
-    def __init__(self, pool: _Optional[str] = ..., models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., virtual_models: _Optional[_Iterable[str]] = ..., routing: _Optional[_Union[Routing, _Mapping]] = ..., bundle: _Optional[_Union[Bundle, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., discovery: _Optional[_Union[Discovery, _Mapping]] = ..., accounting: _Optional[_Union[Accounting, _Mapping]] = ...) -> None: ...
+    path_prefix: str
+    def __init__(self, pool: _Optional[str] = ..., models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ..., virtual_models: _Optional[_Iterable[str]] = ..., routing: _Optional[_Union[Routing, _Mapping]] = ..., bundle: _Optional[_Union[Bundle, _Mapping]] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., discovery: _Optional[_Union[Discovery, _Mapping]] = ..., accounting: _Optional[_Union[Accounting, _Mapping]] = ..., path_prefix: _Optional[str] = ...) -> None: ...
 
 class Accounting(_message.Message):
     __slots__ = ("mode",)
@@ -59,7 +61,7 @@ class Accounting(_message.Message):
     def __init__(self, mode: _Optional[_Union[Accounting.Mode, str]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "aliases", "served_name", "descriptor", "coefficients", "priority", "engine", "metrics", "wake_seconds")
+    __slots__ = ("name", "aliases", "served_name", "descriptor", "coefficients", "priority", "engine", "metrics", "wake_seconds", "adapters")
     NAME_FIELD_NUMBER: _ClassVar[int]
     ALIASES_FIELD_NUMBER: _ClassVar[int]
     SERVED_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -69,6 +71,7 @@ class Model(_message.Message):
     ENGINE_FIELD_NUMBER: _ClassVar[int]
     METRICS_FIELD_NUMBER: _ClassVar[int]
     WAKE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    ADAPTERS_FIELD_NUMBER: _ClassVar[int]
     name: str
     aliases: _containers.RepeatedScalarFieldContainer[str]
     served_name: str
@@ -78,7 +81,8 @@ class Model(_message.Message):
     engine: str
     metrics: MetricNames
     wake_seconds: float
-    def __init__(self, name: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., served_name: _Optional[str] = ..., descriptor: _Optional[_Union[Descriptor, _Mapping]] = ..., coefficients: _Optional[_Union[Coefficients, _Mapping]] = ..., priority: _Optional[bool] = ..., engine: _Optional[str] = ..., metrics: _Optional[_Union[MetricNames, _Mapping]] = ..., wake_seconds: _Optional[float] = ...) -> None: ...
+    adapters: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., served_name: _Optional[str] = ..., descriptor: _Optional[_Union[Descriptor, _Mapping]] = ..., coefficients: _Optional[_Union[Coefficients, _Mapping]] = ..., priority: _Optional[bool] = ..., engine: _Optional[str] = ..., metrics: _Optional[_Union[MetricNames, _Mapping]] = ..., wake_seconds: _Optional[float] = ..., adapters: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class MetricNames(_message.Message):
     __slots__ = ("running", "waiting", "kv_usage")
