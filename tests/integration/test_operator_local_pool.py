@@ -140,6 +140,7 @@ parser.add_argument("model")
 parser.add_argument("--served-model-name", nargs="+")
 for flag in ("host", "port", "revision", "scheduling-policy", "max-num-seqs", "shutdown-timeout"):
     parser.add_argument(f"--{{flag}}")
+parser.add_argument("--disable-access-log-for-endpoints")
 for kind in ("tensor", "pipeline", "data"):
     parser.add_argument(f"--{{kind}}-parallel-size", type=int)
 asked = parser.parse_args()

@@ -16,8 +16,8 @@ from chimera_bench.engine.types import SchedulingPolicy
 from chimera_router.scheduling.types import Coefficients
 from chimera_training.data import DataError, recorded_folder
 
-# Seconds that requests in flight have once the process is told to end; those that are left are cut off.
 DRAIN_SECONDS = 1.0
+"""Seconds that requests in flight have once the process is told to end, where nothing else is said."""
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -35,6 +35,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--prefill-us-per-token", type=_not_negative, required=True, help="microseconds for an uncached prompt token")
     add("--enable-prefix-caching", action=argparse.BooleanOptionalAction, default=True, help="as vLLM's flag")
     add("--startup-delay", type=_not_negative, default=0.0, metavar="SECONDS", help="time until it is healthy")
+    add("--shutdown-timeout", type=_not_negative, default=DRAIN_SECONDS, metavar="SECONDS", help="as vLLM's flag")
     add("--data", type=Path, metavar="DIR", help="folder of recorded data; default: the package's own")
     add("--recorded-as", metavar="MODEL", help="model of the recorded data; default: the first served name")
     add("--seed", type=int, default=0, help="of the lengths drawn for prompts that nobody recorded")
@@ -62,7 +63,9 @@ async def _serve(options: argparse.Namespace, recording: Recording) -> None:
         asyncio.get_running_loop().add_signal_handler(name, ended.set)
     application = EngineServer(_settings(options), recording).application()
     # A client that hangs up cancels its handler, and that its request.
-    runner = web.AppRunner(application, access_log=None, handler_cancellation=True, shutdown_timeout=DRAIN_SECONDS)
+    runner = web.AppRunner(
+        application, access_log=None, handler_cancellation=True, shutdown_timeout=options.shutdown_timeout
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, options.host, options.port).start()

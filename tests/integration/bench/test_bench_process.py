@@ -72,6 +72,24 @@ def test_an_engine_serves_all_its_names_and_ends_when_told() -> None:
             assert process.wait(timeout=10) == 0
 
 
+@pytest.mark.parametrize(("seconds", "finished"), [("20", True), ("0.1", False)])
+def test_requests_in_flight_get_as_long_as_it_is_told(seconds: str, *, finished: bool) -> None:
+    """An answer of some seconds ends within twenty, and is cut off after a tenth, as with vLLM's flag."""
+    slow = ("--served-model-name", "m", "--base-step-ms", "50", "--shutdown-timeout", seconds)
+    with running(*slow) as (process, port):
+        body = b'{"model":"m","prompt":"x","max_tokens":60,"stream":true}'
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+            client.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nConnection: close\r\n")
+            client.sendall(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+            answer = client.recv(100)
+            process.send_signal(signal.SIGTERM)
+            while piece := client.recv(1 << 16):
+                answer += piece
+        assert process.wait(timeout=10) == 0
+
+    assert (b"[DONE]" in answer) == finished
+
+
 def test_a_busy_port_is_named() -> None:
     """One line that says which, and exit code 2."""
     with socket.socket() as taken:
