@@ -8,9 +8,11 @@ VERSION = "v1alpha1"
 POOL_LABEL = f"{GROUP}/pool"
 MODEL_LABEL = f"{GROUP}/model"
 REVISION_LABEL = f"{GROUP}/revision"
+ACCELERATOR_LABEL = f"{GROUP}/accelerator"
 
 LONGEST = 63  # characters of a label's value and of a Service's name
 _POOL, _MODEL, _DIGEST = 26, 27, 8  # with two hyphens between them 63
+_WITH_PART = 18, 18, 16  # of pool, model and part; with three hyphens and the digest 63
 
 
 def pool_object_name(pool: str, role: str) -> str:
@@ -23,11 +25,18 @@ def pool_object_name(pool: str, role: str) -> str:
     return f"{pool}-{role}"
 
 
-def model_object_name(pool: str, model: str) -> str:
+def model_object_name(pool: str, model: str, part: str = "") -> str:
     """Return the name of an object that each model of a pool has: `<pool>-<model>-<hash8>`.
 
     The digest keeps pool `a-b` with model `c` apart from pool `a` with model `b-c`, and long names, of which only the
     beginning is readable, from one another.
+
+    Args:
+        pool: Name of the pool.
+        model: Name of the model.
+        part: What tells objects of one kind apart, such as the accelerator: `<pool>-<model>-<part>-<hash8>`.
     """
-    digest = sha256(f"{pool}/{model}".encode()).hexdigest()[:_DIGEST]
-    return f"{pool[:_POOL].rstrip('-')}-{model[:_MODEL].rstrip('-')}-{digest}"
+    words = (pool, model, part) if part else (pool, model)
+    lengths = _WITH_PART if part else (_POOL, _MODEL)
+    digest = sha256("/".join(words).encode()).hexdigest()[:_DIGEST]
+    return "-".join((*(word[:length].rstrip("-") for word, length in zip(words, lengths, strict=True)), digest))

@@ -14,9 +14,10 @@ from chimera_operator.api.scalars import REDIS_URL, PullPolicy, Reference
 class PickerTls(Document):
     """Who gateways and pickers take each other for, on the port of ext_proc."""
 
-    mode: Literal["SelfSigned", "Certificate", "Plaintext"] = "SelfSigned"
+    mode: Literal["Auto", "SelfSigned", "Certificate", "Plaintext"] = "Auto"
     """SelfSigned: a certificate made at the start, against eavesdropping only. Certificate: that of secretRef, which
-    gateways can verify. Plaintext: none."""
+    gateways can verify. Plaintext: none. Auto: SelfSigned, or Plaintext where a parent is of Envoy Gateway, which takes
+    no certificate that it cannot verify."""
     secret_ref: SecretRef | None = None
     """Mode Certificate: a Secret with tls.crt and tls.key, as cert-manager writes it; changes are followed."""
     client_ca_secret_ref: SecretKeyRef | None = None

@@ -10,15 +10,18 @@ from chimera_operator.api.scalars import DNS_LABEL, POOL_NAME
 
 pools = st.from_regex(POOL_NAME, fullmatch=True)
 models = st.from_regex(DNS_LABEL, fullmatch=True)
+parts = st.just("") | st.from_regex(DNS_LABEL, fullmatch=True)
 roles = st.from_regex(r"[a-z]([a-z-]{0,20}[a-z])?", fullmatch=True)
 
 
-@given(pool=pools, model=models)
-@example(pool="a" * 40, model="b" * 63)
-@example(pool="a" * 25 + "-b", model="c" * 26 + "-d")
-def test_name_of_a_models_object_is_a_label(pool: str, model: str) -> None:
-    """Whatever pool and model are called, it is valid for a Service, a label's value and everything else."""
-    name = model_object_name(pool, model)
+@given(pool=pools, model=models, part=parts)
+@example(pool="a" * 40, model="b" * 63, part="")
+@example(pool="a" * 40, model="b" * 63, part="c" * 63)
+@example(pool="a" * 25 + "-b", model="c" * 26 + "-d", part="")
+@example(pool="a" * 17 + "-b", model="c" * 17 + "-d", part="e" * 15 + "-f")
+def test_name_of_a_models_object_is_a_label(pool: str, model: str, part: str) -> None:
+    """Whatever pool, model and part are called, it is valid for a Service, a label's value and everything else."""
+    name = model_object_name(pool, model, part)
 
     assert len(name) <= LONGEST
     assert re.fullmatch(r"[a-z]([a-z0-9-]*[a-z0-9])?", name)
@@ -32,10 +35,11 @@ def test_name_of_a_pools_object_is_a_label(pool: str, role: str) -> None:
     assert pool_object_name(pool, role) == f"{pool}-{role}"
 
 
-@given(one=st.tuples(pools, models), other=st.tuples(pools, models))
-@example(one=("a-b", "c"), other=("a", "b-c"))
-@example(one=("a", "b" * 40 + "c"), other=("a", "b" * 40 + "d"))
-def test_no_two_models_share_a_name(one: tuple[str, str], other: tuple[str, str]) -> None:
+@given(one=st.tuples(pools, models, parts), other=st.tuples(pools, models, parts))
+@example(one=("a-b", "c", ""), other=("a", "b-c", ""))
+@example(one=("a", "b-c", ""), other=("a", "b", "c"))
+@example(one=("a", "b" * 40 + "c", ""), other=("a", "b" * 40 + "d", ""))
+def test_no_two_models_share_a_name(one: tuple[str, str, str], other: tuple[str, str, str]) -> None:
     """Not even where one pool's name goes on as another's model, or where only the ends differ."""
     assume(one != other)
 
@@ -45,3 +49,4 @@ def test_no_two_models_share_a_name(one: tuple[str, str], other: tuple[str, str]
 def test_name_is_the_same_for_ever() -> None:
     """Another version of the operator has to find what this one made."""
     assert model_object_name("assistants", "llama-3-8b") == "assistants-llama-3-8b-a989de6f"
+    assert model_object_name("assistants", "llama-3-8b", "nvidia-h100") == "assistants-llama-3-8b-nvidia-h100-007953b5"

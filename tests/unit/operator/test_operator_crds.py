@@ -113,7 +113,7 @@ def test_no_default_is_filled_in_below_what_is_merged_later(part: str) -> None:
 def test_other_defaults_are_whole() -> None:
     """The API server holds a default against the rules before it fills in what lies deeper, so it says all of it."""
     assert schema(POOLS, "spec", "defaults")["default"] == {}
-    assert schema(POOLS, "spec", "picker")["default"]["tls"] == {"mode": "SelfSigned"}
+    assert schema(POOLS, "spec", "picker")["default"]["tls"] == {"mode": "Auto"}
     assert schema(POOLS, "spec", "picker", "management")["default"] == {
         "auth": "Kubernetes",
         "openMetrics": False,
