@@ -9,15 +9,17 @@ from chimera_operator.api.errors import PoolError
 from chimera_operator.api.model import ModelSpec
 from chimera_operator.api.pool import HeterogeneousModelPool
 from chimera_operator.rendering.coefficients import StepTime
-from chimera_operator.rendering.engine import simulator_command, vllm_command, vllm_env
+from chimera_operator.rendering.engine import Serving, hub_or_bucket, simulator_arguments, vllm_arguments
 from chimera_operator.rendering.envoy import LOOPBACK, bootstrap
+from chimera_operator.rendering.profiles import PROFILES
+from chimera_operator.rendering.profiles.types import EngineProfile
 from chimera_operator.rendering.router_config import router_config, step_times
 
 EngineKind = Literal["simulator", "vllm"]
 
 ROUTER_CONFIG, ENDPOINTS, BOOTSTRAP = "router-config.json", "endpoints.json", "envoy.json"
 
-VLLM_DRAIN_SECONDS = 2
+DRAIN_SECONDS = 2
 """Who stops a local pool waits for it: requests in flight get little."""
 
 
@@ -122,7 +124,7 @@ def local_plan(pool: HeterogeneousModelPool, *, site: Site, speed: float, engine
     replicas = list(_replicas(pool, site.ports, speed))
     return LocalPlan(
         files={
-            ROUTER_CONFIG: router_config(pool, endpoints_file=str(site.folder / ENDPOINTS), speed=speed),
+            ROUTER_CONFIG: router_config(pool, discovery={"file": {"path": str(site.folder / ENDPOINTS)}}, speed=speed),
             ENDPOINTS: {"endpoints": [_endpoint(replica) for replica in replicas]},
             BOOTSTRAP: bootstrap(
                 port=site.ports.gateway,
@@ -174,16 +176,32 @@ def _engine(replica: _Replica, site: Site, engine: EngineKind) -> Command:
 
 
 def _vllm(replica: _Replica, site: Site) -> tuple[str, list[str], dict[str, str]]:
-    _, *arguments = vllm_command(
-        replica.model, host=LOOPBACK, port=replica.port, path=replica.path, drain_seconds=VLLM_DRAIN_SECONDS
+    model, profile = replica.model, _profile(replica.model)
+    arguments = vllm_arguments(
+        model,
+        _serving(replica),
+        profile=profile,
+        weights=hub_or_bucket(model, path=replica.path),
+        more=[("--data-parallel-size", str(model.parallelism.data))],
     )
-    return site.vllm, arguments, vllm_env(replica.model)
+    told = {variable.name: variable.value for variable in model.engine.env if variable.value is not None}
+    return site.vllm, [*profile.command[1:], *arguments], {**profile.env, **told}
+
+
+def _profile(model: ModelSpec) -> EngineProfile:
+    """Return the profile that the model names, else the newest; what is installed here nobody knows."""
+    named = [profile for profile in PROFILES["VLLM"] if profile.name == model.engine.profile]
+    return (named or PROFILES["VLLM"])[-1]
 
 
 def _simulator(replica: _Replica, site: Site) -> tuple[str, list[str], dict[str, str]]:
-    arguments = simulator_command(replica.model, replica.time, host=LOOPBACK, port=replica.port, seed=replica.seed)
+    arguments = simulator_arguments(replica.model, _serving(replica), time=replica.time, seed=replica.seed)
     recordings = ["--data", str(site.recordings)] if site.recordings else []
-    return site.python, [*arguments, *recordings], {}
+    return site.python, ["-m", "chimera_bench.engine", *arguments, *recordings], {}
+
+
+def _serving(replica: _Replica) -> Serving:
+    return Serving(host=LOOPBACK, port=replica.port, drain_seconds=DRAIN_SECONDS)
 
 
 def _picker(site: Site) -> Command:

@@ -110,6 +110,14 @@ def step_time(model: ModelSpec, *, path: str) -> StepTime:
     )
 
 
+def kv_cache_bytes(model: ModelSpec) -> int | None:
+    """Return the bytes of the KV cache that a model asks for; None where it asks for none, or its size is not known."""
+    tokens, parameters = model.engine.kv_tokens, model.descriptor.parameters_b
+    if tokens is None or (parameters is None and model.descriptor.kv_bytes_per_token is None):
+        return None
+    return tokens * _kv_bytes(model.descriptor, parameters or 0.0)
+
+
 def _estimate(model: ModelSpec, path: str) -> tuple[float, float, float]:
     card, parameters = _profile(model, path), _parameters(model, path)
     tensor, layers = model.parallelism.tensor, _layers(model.descriptor, parameters)

@@ -79,7 +79,7 @@ def test_any_valid_pool_renders_a_router_config_that_the_proto_accepts(document:
     """The picker's reader takes it, and finds every model, alias and number."""
     pool = parse_pool(document)
 
-    config = json_format.ParseDict(router_config(pool, endpoints_file="e.json", speed=speed), RouterConfig())
+    config = json_format.ParseDict(router_config(pool, discovery={}, speed=speed), RouterConfig())
 
     assert [(model.name, list(model.aliases)) for model in config.models] == [
         (model["name"], model.get("aliases", [])) for model in document["spec"]["models"]

@@ -53,7 +53,7 @@ def test_engines_are_those_of_the_pool() -> None:
 def test_the_picker_gets_the_scheduler_that_virtual_time_has(policy: str) -> None:
     """Through document and RouterConfig: the same policy, the same order, the same restaging."""
     setup = CATALOGUE[policy].build(BACKGROUND)
-    config = ParseDict(router_config(made(policy), endpoints_file=""), RouterConfig())
+    config = ParseDict(router_config(made(policy), discovery={}), RouterConfig())
     models = {name: Model(name=name, coefficients=engine) for name, engine in POOL.coefficients.items()}
 
     found = scheduler(config.routing, models)

@@ -9,9 +9,12 @@ from chimera_operator.api.errors import PoolError
 from chimera_operator.api.model import ModelSpec
 from chimera_operator.api.parse import parse_pool
 from chimera_operator.rendering.coefficients import step_time
-from chimera_operator.rendering.engine import simulator_command, vllm_command, vllm_env
+from chimera_operator.rendering.engine import Serving, hub_or_bucket, simulator_arguments, vllm_arguments
+from chimera_operator.rendering.profiles.vllm_0_33 import PROFILE
 
 HUB = {"huggingFace": {"repo": "org/Small-1B", "revision": "abc123"}}
+SERVING = Serving(host="127.0.0.1", port=9101, drain_seconds=2)
+QUIET = ("--disable-access-log-for-endpoints", "/health,/metrics")
 
 
 def model(**fields: Any) -> ModelSpec:
@@ -19,55 +22,87 @@ def model(**fields: Any) -> ModelSpec:
 
 
 def vllm(**fields: Any) -> list[str]:
-    return vllm_command(model(**fields), host="127.0.0.1", port=9101, path="spec.models[0]", drain_seconds=2)
+    served = model(**fields)
+    weights = hub_or_bucket(served, path="spec.models[0]")
+    return vllm_arguments(served, SERVING, profile=PROFILE, weights=weights)
+
+
+def simulator(served: ModelSpec, *, speed: float = 1.0, seed: int = 0) -> list[str]:
+    return simulator_arguments(served, SERVING, time=step_time(served, path="").faster(speed), seed=seed)
 
 
 def test_vllm_is_started_with_everything_the_pool_says() -> None:
     """Weights, address, names, queue, size and drain, then the user's own arguments."""
-    command = vllm(
+    arguments = vllm(
         source=HUB,
         aliases=["tiny"],
-        engine={"maxNumSeqs": 64, "kvTokens": 1, "priorityScheduling": True, "args": ["--max-model-len", "4096"]},
+        engine={
+            "maxNumSeqs": 64,
+            "kvTokens": 1,
+            "priorityScheduling": True,
+            "prefixCaching": False,
+            "gpuMemoryUtilization": 0.5,
+            "kvCacheDtype": "fp8",
+            "args": ["--seed", "3"],
+        },
         parallelism={"tensor": 4},
         accelerators=[{"class": "nvidia-h100", "count": 4}],
     )
 
-    assert command == [
-        *("vllm", "serve", "org/Small-1B", "--revision", "abc123"),
+    assert arguments == [
+        *("org/Small-1B", "--revision", "abc123"),
         *("--host", "127.0.0.1", "--port", "9101"),
         *("--served-model-name", "small", "tiny"),
         *("--scheduling-policy", "priority"),
         *("--max-num-seqs", "64"),
-        *("--tensor-parallel-size", "4", "--pipeline-parallel-size", "1", "--data-parallel-size", "1"),
+        *("--tensor-parallel-size", "4", "--pipeline-parallel-size", "1"),
         *("--shutdown-timeout", "2"),
-        *("--max-model-len", "4096"),
-    ]
-
-
-def test_typed_fields_that_are_set_are_flags() -> None:
-    """They come before the user's own arguments, which so win; what is unset is left to the engine."""
-    fields = {"maxModelLen": 4096, "gpuMemoryUtilization": 0.8, "kvCacheDtype": "fp8", "prefixCaching": False}
-    command = vllm(source=HUB, engine={"kvTokens": 1, **fields, "args": ["--max-model-len", "8192"]})
-
-    assert command[command.index("--max-model-len") :] == [
-        *("--max-model-len", "4096"),
-        *("--gpu-memory-utilization", "0.8"),
-        *("--kv-cache-dtype", "fp8"),
+        *("--gpu-memory-utilization", "0.5", "--kv-cache-dtype", "fp8"),
         "--no-enable-prefix-caching",
-        *("--max-model-len", "8192"),
+        *QUIET,
+        *("--seed", "3"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "argument", "gone"),
+    [
+        ({"maxModelLen": 4096}, ["--max-model-len", "8k"], ("--max-model-len", "4096")),
+        ({"maxModelLen": 4096}, ["--max_model_len=8k"], ("--max-model-len", "4096")),
+        ({"maxModelLen": 4096}, ["--max-model", "8k"], ("--max-model-len", "4096")),
+        ({"prefixCaching": False}, ["--enable-prefix-caching"], ("--no-enable-prefix-caching",)),
+        ({}, ["--disable-access-log-for-endpoints", "/ping"], QUIET),
+    ],
+    ids=["field", "other spelling", "abbreviation", "negation", "profile"],
+)
+def test_the_users_argument_takes_the_place_of_ours(
+    fields: dict[str, Any], argument: list[str], gone: tuple[str, ...]
+) -> None:
+    """A flag is there once, with the user's value, however the user spells it."""
+    arguments = vllm(source=HUB, engine={"kvTokens": 1, **fields, "args": argument})
+    plain = vllm(source=HUB, engine={"kvTokens": 1, **fields})
+
+    assert arguments == [word for word in plain if word not in gone] + argument
+
+
+def test_the_users_other_arguments_take_nothing_away() -> None:
+    """Flags that only begin alike are others."""
+    more = ["--kv-cache-dtype-skip-layers", "1", "--no-enable-chunked-prefill", "-O3", "--", "-1"]
+    arguments = vllm(source=HUB, engine={"kvTokens": 1, "kvCacheDtype": "fp8", "args": more})
+
+    assert arguments == vllm(source=HUB, engine={"kvTokens": 1, "kvCacheDtype": "fp8"}) + more
 
 
 def test_without_priority_the_queue_is_first_come_first_served() -> None:
     """Priority scheduling is on only where the pool asks for it."""
-    command = vllm(source=HUB)
+    arguments = vllm(source=HUB)
 
-    assert command[command.index("--scheduling-policy") + 1] == "fcfs"
+    assert arguments[arguments.index("--scheduling-policy") + 1] == "fcfs"
 
 
 def test_weights_in_a_bucket_are_streamed() -> None:
     """The loader for s3:// is vLLM's streaming one."""
-    assert vllm(source={"s3": {"uri": "s3://models/small"}})[2:5] == [
+    assert vllm(source={"s3": {"uri": "s3://models/small"}})[:3] == [
         "s3://models/small",
         "--load-format",
         "runai_streamer",
@@ -97,22 +132,6 @@ def test_weights_that_vllm_cannot_reach_are_refused(source: dict[str, Any] | Non
     assert str(error.value) == line
 
 
-def test_the_users_environment_wins() -> None:
-    """Variables of the pool replace the profile's."""
-    env = vllm_env(model(engine={"kvTokens": 1, "env": [{"name": "VLLM_NO_USAGE_STATS", "value": "0"}]}))
-
-    assert env["VLLM_NO_USAGE_STATS"] == "0"
-    assert "VLLM_HTTP_TIMEOUT_KEEP_ALIVE" in env
-
-
-def test_variable_from_elsewhere_is_left_to_the_environment() -> None:
-    """A Secret exists in a cluster; on one machine the variable comes from whoever starts the pool."""
-    source = {"secretKeyRef": {"name": "hub", "key": "token"}}
-    env = vllm_env(model(engine={"kvTokens": 1, "env": [{"name": "HF_TOKEN", "valueFrom": source}]}))
-
-    assert "HF_TOKEN" not in env
-
-
 def test_the_simulator_is_told_names_limits_and_step_time() -> None:
     """Every alias is served, and lengths are those recorded for the model in the training data."""
     simulated = model(
@@ -120,32 +139,29 @@ def test_the_simulator_is_told_names_limits_and_step_time() -> None:
         engine={"maxNumSeqs": 4, "kvTokens": 1000, "priorityScheduling": True},
         descriptor={"trainedAs": "Small-1B"},
     )
-    time = step_time(simulated, path="spec.models[0]").faster(2.0)
 
-    assert simulator_command(simulated, time, host="127.0.0.1", port=9101, seed=3) == [
-        *("-m", "chimera_bench.engine", "--host", "127.0.0.1", "--port", "9101"),
+    assert simulator(simulated, speed=2.0, seed=3) == [
+        *("--host", "127.0.0.1", "--port", "9101"),
         *("--served-model-name", "small", "--served-model-name", "tiny"),
         *("--scheduling-policy", "priority", "--max-num-seqs", "4", "--kv-tokens", "1000"),
         *("--base-step-ms", "4.0", "--step-per-sequence-us", "15.0", "--prefill-us-per-token", "10.0"),
-        *("--startup-delay", "0", "--recorded-as", "Small-1B", "--seed", "3"),
+        *("--startup-delay", "0", "--recorded-as", "Small-1B", "--seed", "3", "--shutdown-timeout", "2"),
     ]
 
 
-def test_the_simulator_obeys_that_no_prefix_is_cached() -> None:
+@pytest.mark.parametrize(
+    "told", [{"args": ["--no-enable-prefix-caching", "--enforce-eager"]}, {"prefixCaching": False}]
+)
+def test_the_simulator_obeys_that_no_prefix_is_cached(told: dict[str, Any]) -> None:
     """Of vLLM's own arguments that one; it would refuse the others."""
-    bare = model(engine={"kvTokens": 1, "args": ["--no-enable-prefix-caching", "--enforce-eager"]})
-    command = simulator_command(bare, step_time(bare, path=""), host="::1", port=1, seed=0)
+    arguments = simulator(model(engine={"kvTokens": 1, **told}))
 
-    assert command[-1] == "--no-enable-prefix-caching"
-    assert "--enforce-eager" not in command
-
-    typed = model(engine={"kvTokens": 1, "prefixCaching": False})
-    assert simulator_command(typed, step_time(typed, path=""), host="::1", port=1, seed=0)[-1] == command[-1]
+    assert arguments[-1] == "--no-enable-prefix-caching"
+    assert "--enforce-eager" not in arguments
 
 
 def test_the_simulator_takes_recordings_by_the_models_own_name() -> None:
     """Without `trainedAs` the name itself is looked up."""
-    plain = model()
-    command = simulator_command(plain, step_time(plain, path=""), host="::1", port=1, seed=0)
+    arguments = simulator(model())
 
-    assert command[command.index("--recorded-as") + 1] == "small"
+    assert arguments[arguments.index("--recorded-as") + 1] == "small"

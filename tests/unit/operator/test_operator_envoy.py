@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from chimera_operator.rendering.engine import VLLM_ENV
 from chimera_operator.rendering.envoy import bootstrap
+from chimera_operator.rendering.profiles.vllm_0_33 import PROFILE
 from chimera_router import wire
 
 RENDERED = bootstrap(port=8080, picker_port=9002)
@@ -127,4 +127,4 @@ def test_an_engine_never_closes_a_connection_that_envoy_still_counts_on() -> Non
     """Idle connections end on Envoy's side, before vLLM's keep-alive does."""
     (idle,) = values(cluster("engines"), "idle_timeout")
 
-    assert float(idle.removesuffix("s")) < float(VLLM_ENV["VLLM_HTTP_TIMEOUT_KEEP_ALIVE"])
+    assert float(idle.removesuffix("s")) < float(PROFILE.env["VLLM_HTTP_TIMEOUT_KEEP_ALIVE"])

@@ -16,7 +16,7 @@ GIVEN = {"enabled": True, "maxRequests": 9, "maxBytes": 99, "ttl": 30, "objectiv
 
 def parsed(*, speed: float = 1.0, **flow_control: Any) -> RouterConfig:
     pool = parse_pool(pool_document(routing={"flowControl": flow_control}))
-    rendered = router_config(pool, endpoints_file="/run/endpoints.json", speed=speed)
+    rendered = router_config(pool, discovery={"file": {"path": "/run/endpoints.json"}}, speed=speed)
     config: RouterConfig = json_format.ParseDict(rendered, RouterConfig())
     return config
 

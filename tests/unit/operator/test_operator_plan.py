@@ -10,6 +10,7 @@ from pool_documents import model_document, pool_document
 from chimera_operator.api.errors import PoolError
 from chimera_operator.api.parse import parse_pool
 from chimera_operator.local.plan import LocalPlan, Ports, Site, local_plan, replica_count
+from chimera_operator.rendering.profiles import vllm_0_32
 
 SITE = Site(
     folder=Path("/run/chimera"),
@@ -103,6 +104,18 @@ def test_vllm_engines_are_started_by_path_with_their_environment() -> None:
 
     assert engines[2].argv[:3] == ("/venv/bin/vllm", "serve", "org/x")
     assert engines[2].env["A"] == "1"
+
+
+def test_the_users_environment_wins() -> None:
+    """Its variables replace the profile's; one from a Secret is left to whoever starts the pool."""
+    token = {"name": "HF_TOKEN", "valueFrom": {"secretKeyRef": {"name": "hub", "key": "token"}}}
+    told = {"kvTokens": 1, "profile": "vllm-0.32", "env": [{"name": "VLLM_NO_USAGE_STATS", "value": "0"}, token]}
+    document = pool_document(model_document("small", source={"huggingFace": {"repo": "org/x"}}, engine=told))
+
+    (engine,) = local_plan(parse_pool(document), site=SITE, speed=1.0, engine="vllm").engines
+
+    assert engine.env == {**vllm_0_32.PROFILE.env, "VLLM_NO_USAGE_STATS": "0"}
+    assert engine.argv[-2:] == ("--disable-access-log-for-endpoints", "/health,/metrics")
 
 
 def test_a_model_that_vllm_cannot_serve_is_named() -> None:

@@ -34,7 +34,7 @@ FULL = pool_document(
 
 
 def parsed(document: dict[str, Any], *, speed: float = 1.0) -> RouterConfig:
-    rendered = router_config(parse_pool(document), endpoints_file="/run/endpoints.json", speed=speed)
+    rendered = router_config(parse_pool(document), discovery={"file": {"path": "/run/endpoints.json"}}, speed=speed)
     config: RouterConfig = json_format.ParseDict(rendered, RouterConfig())
     return config
 

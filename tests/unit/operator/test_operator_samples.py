@@ -21,7 +21,7 @@ def test_sample_is_a_pool_that_a_picker_can_serve(document: dict[str, Any]) -> N
     """It keeps every rule of a cluster, and its picker's configuration can be made."""
     pool = parse_resource(document)
 
-    config = json_format.ParseDict(router_config(pool, endpoints_file="endpoints.json"), RouterConfig())
+    config = json_format.ParseDict(router_config(pool, discovery={}), RouterConfig())
     assert [model.name for model in config.models] == [model.name for model in pool.spec.models]
 
 

@@ -1,0 +1,1 @@
+"""From a pool to what leads requests to it."""

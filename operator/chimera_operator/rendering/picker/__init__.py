@@ -1,0 +1,1 @@
+"""From a pool to its endpoint picker."""
