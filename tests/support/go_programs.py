@@ -86,6 +86,18 @@ class Files:
             shutil.copyfile(path, target / path.name)
 
 
+@dataclass(frozen=True, slots=True)
+class Together:
+    """What several recipes make of one module, in one folder."""
+
+    parts: tuple[Recipe, ...]
+
+    def make(self, module: Path, target: Path) -> None:
+        """Make each part."""
+        for part in self.parts:
+            part.make(module, target)
+
+
 RECIPES: Mapping[str, Recipe] = {
     "etcd": Binary(name="etcd", package="go.etcd.io/etcd/server/v3"),
     "kube": Binary(
@@ -96,11 +108,28 @@ RECIPES: Mapping[str, Recipe] = {
     "crds": Files(
         source="sigs.k8s.io/gateway-api-inference-extension", pattern="config/crd/bases/*_inferencepools.yaml"
     ),
+    "gateways": Together(
+        (
+            Files(source="sigs.k8s.io/gateway-api", pattern="config/crd/standard/*_*.yaml"),
+            Files(
+                source="github.com/envoyproxy/gateway",
+                pattern="charts/gateway-helm/charts/crds/crds/generated/*policies.yaml",
+            ),
+            Files(source="istio.io/api", pattern="kubernetes/*.yaml"),
+            Files(
+                source="github.com/prometheus-operator/prometheus-operator",
+                pattern="example/prometheus-operator-crd/*monitors.yaml",
+            ),
+        )
+    ),
     "h2spec": Binary(name="h2spec", package="github.com/summerwind/h2spec/cmd/h2spec"),
     "gateway": Binary(name="gateway"),
 }
 
-GROUPS: Mapping[str, Sequence[str]] = {"controlplane": ("etcd", "kube", "crds"), "peers": ("h2spec", "gateway")}
+GROUPS: Mapping[str, Sequence[str]] = {
+    "controlplane": ("etcd", "kube", "crds", "gateways"),
+    "peers": ("h2spec", "gateway"),
+}
 
 
 def folder(name: str) -> Path:
