@@ -27,7 +27,7 @@ KINDS = {(kind.name, kind.api_version.partition("/")[0]) for kind in OPTIONAL}
 async def cluster(control_plane: ControlPlane) -> AsyncIterator[Cluster]:
     """An API server that has every kind that is rendered, and the namespace that the samples are in."""
     async with connected(control_plane.kubeconfig()) as found:
-        await found.install([yaml.safe_dump(each) for each in (*theirs(), *definitions().values())])
+        await found.install([*theirs(), *definitions().values()])
         await found.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "models"}})
         yield found
 
@@ -36,7 +36,7 @@ def theirs() -> Iterator[dict[str, Any]]:
     """Yield the definitions of the kinds of others that are rendered."""
     for name in ("crds", "gateways"):
         for path in go_programs.folder(name).glob("*.yaml"):
-            for document in yaml.safe_load_all(path.read_text()):
+            for document in yaml.load_all(path.read_text(), Loader=yaml.CSafeLoader):
                 if document and document["kind"] == "CustomResourceDefinition" and defined(document) in KINDS:
                     yield document
 

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -100,12 +100,13 @@ class Cluster:
         token: str = made.status.token
         return token
 
-    async def install(self, definitions: Sequence[str]) -> None:
-        """Apply CustomResourceDefinitions and wait until the server serves them."""
+    async def install(self, definitions: Iterable[str | Mapping[str, Any]]) -> None:
+        """Apply CustomResourceDefinitions, as YAML or documents, and wait until the server serves them."""
         extensions = client.ApiextensionsV1Api(self.api)
-        for text in definitions:
-            await self.apply(text)
-            await until(partial(_established, extensions, yaml.safe_load(text)["metadata"]["name"]))
+        for definition in definitions:
+            document = yaml.safe_load(definition) if isinstance(definition, str) else definition
+            await self.apply(document)
+            await until(partial(_established, extensions, document["metadata"]["name"]))
 
 
 async def _established(extensions: client.ApiextensionsV1Api, name: str) -> bool:
