@@ -47,9 +47,9 @@ async def accounts(cluster: Cluster) -> Accounts:
 
 
 @pytest.fixture
-async def kubeconfig(control_plane: ControlPlane, accounts: Accounts) -> Path:
-    """Return the picker's own, with the one role that ships for it."""
-    return control_plane.kubeconfig("picker", token=await accounts.token("chimera-picker-auth"))
+def kubeconfig(control_plane: ControlPlane) -> Path:
+    """Return one with the administrator's certificate: what that may do must not be what callers may."""
+    return control_plane.kubeconfig()
 
 
 @pytest.fixture
@@ -65,7 +65,6 @@ async def authority(kubeconfig: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncI
         ("chimera-metrics-reader", {METRICS}),
         ("chimera-feedback-writer", {FEEDBACK}),
         ("chimera-viewer", {STATUS, EXPLAIN}),
-        ("chimera-picker-auth", set()),
     ],
 )
 async def test_role_has_what_it_says(
@@ -87,15 +86,23 @@ async def test_token_of_nobody_is_unauthenticated(authority: KubernetesAuthority
     assert await authority.judge(f"{token}x", METRICS) is Verdict.UNAUTHENTICATED
 
 
-async def test_picker_without_its_role_lets_nobody_in(
+async def test_account_without_a_role_is_forbidden(authority: KubernetesAuthority, cluster: Cluster) -> None:
+    """The cluster knows it, and that is all."""
+    token = await cluster.token(await cluster.namespace(), "default")
+
+    assert await authority.judge(token, METRICS) is Verdict.FORBIDDEN
+
+
+async def test_picker_needs_no_right_of_its_own(
     control_plane: ControlPlane, accounts: Accounts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the picker may not create the reviews, nobody can say who calls."""
+    """Not even a token that is any good: callers are asked about in their own name."""
+    useless = "nobodys"
+    monkeypatch.setenv("KUBECONFIG", str(control_plane.kubeconfig("roleless", token=useless)))
     token = await accounts.token("chimera-metrics-reader")
-    monkeypatch.setenv("KUBECONFIG", str(control_plane.kubeconfig("roleless", token=token)))
 
     async with kubernetes.opened(clock=time.monotonic) as authority:
-        assert await authority.judge(token, METRICS) is Verdict.UNAVAILABLE
+        assert await authority.judge(token, METRICS) is Verdict.ADMITTED
 
 
 async def test_process_asks_the_cluster(accounts: Accounts, kubeconfig: Path, tmp_path: Path) -> None:

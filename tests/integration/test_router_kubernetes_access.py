@@ -10,7 +10,7 @@ from aiohttp import ClientSession
 from directors import Clock
 from engines import engine
 from picker_processes import Picker, running, stopped
-from reviewers import ACCESSES, REVIEWS, FakeCluster, fake_cluster
+from reviewers import REVIEWS, FakeCluster, fake_cluster
 
 from chimera_router.access import kubernetes
 from chimera_router.access.kubernetes import AT_ONCE, KubernetesAuthority
@@ -77,7 +77,7 @@ async def test_answer_is_remembered(fake: FakeCluster, authority: KubernetesAuth
     token = await fake.account("prometheus", [("get", "/metrics")])
     for _ in range(5):
         await authority.judge(token, METRICS)
-    assert fake.asked == [REVIEWS, ACCESSES]
+    assert fake.asked == [REVIEWS]
 
     fake.revoke(token)
     clock.now += 59
@@ -99,7 +99,18 @@ async def test_right_that_was_given_is_there_soon(
     assert await authority.judge(token, METRICS) is Verdict.ADMITTED
 
 
-@pytest.mark.parametrize("status", [401, 403, 429, 500])
+@pytest.mark.parametrize(("status", "verdict"), [(401, Verdict.UNAUTHENTICATED), (403, Verdict.FORBIDDEN)])
+async def test_caller_that_the_cluster_turns_away_is_not_let_in(
+    fake: FakeCluster, authority: KubernetesAuthority, status: int, verdict: Verdict
+) -> None:
+    """It is asked in the caller's own name: what it says to the caller is said to the picker."""
+    token = await fake.account("canary", [("get", "/metrics")])
+    fake.failing = status
+
+    assert await authority.judge(token, METRICS) is verdict
+
+
+@pytest.mark.parametrize("status", [429, 500])
 async def test_cluster_that_refuses_lets_nobody_in(
     fake: FakeCluster,
     authority: KubernetesAuthority,
