@@ -20,8 +20,9 @@ router, the probes or the accelerators depend on belong to the operator and are 
 `scaling`, lists and what lies deeper are taken whole. That is why the API server fills in no default below `models` and
 `defaults`; those of the tables hold all the same.
 
-**Names.** What a model becomes in a cluster is called `<pool>-<model>-<hash8>`, its Deployments `<pool>-<model>-<accelerator>-<hash8>`,
-of long names the beginning; what a pool has one of, `<pool>-<role>`. A pool's name has 40 characters at most, a model's 63.
+**Names.** What a model becomes in a cluster is called `<pool>-<model>-<hash8>`, its Deployments
+`<pool>-<model>-<accelerator>-<hash8>`, of long names the beginning; what a pool has one of, `<pool>-<role>`. A pool's
+name has 40 characters at most, a model's 63.
 """
 
 

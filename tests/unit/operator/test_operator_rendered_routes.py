@@ -101,7 +101,6 @@ def test_envoy_gateway_gets_a_service_and_two_policies() -> None:
 
     (backend,) = route["spec"]["rules"][0]["backendRefs"]
     assert (backend["kind"], backend["name"], backend["port"]) == ("Service", service["metadata"]["name"], 8000)
-    assert service["spec"]["selector"] == only(manifests, kinds.INFERENCE_POOL)["spec"]["selector"]["matchLabels"]
     assert extension["spec"]["targetRefs"] == traffic["spec"]["targetRefs"] == [target]
     (processor,) = extension["spec"]["extProc"]
     assert processor["backendRefs"] == [{"group": "", "kind": "Service", "name": "pool-picker", "port": 9002}]
@@ -109,6 +108,16 @@ def test_envoy_gateway_gets_a_service_and_two_policies() -> None:
     assert processor["metadata"]["writableNamespaces"] == ["envoy.lb"]
     override = traffic["spec"]["loadBalancer"]["endpointOverride"]
     assert override == {"extractFrom": [{"header": "x-gateway-destination-endpoint"}]}
+
+
+def test_envoy_knows_engines_and_somebody_where_there_are_none() -> None:
+    """A route to nobody would ask no picker, and nobody would wake a model that sleeps."""
+    manifests = rendered(pool(gateway=GATEWAY), ENVOY)
+    service = only(manifests, kinds.SERVICE, component=ENGINE)["spec"]
+
+    assert service["clusterIP"] == "None"
+    for deployment in of_kind(manifests, kinds.DEPLOYMENT):
+        assert service["selector"].items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
 
 
 def test_envoy_knows_every_copy_of_the_weights() -> None:

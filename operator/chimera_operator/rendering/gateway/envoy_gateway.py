@@ -6,13 +6,13 @@ destination says which of them gets the request.
 
 from collections.abc import Iterator, Sequence
 
-from chimera_operator.api.names import pool_object_name
+from chimera_operator.api.names import POOL_LABEL, pool_object_name
 from chimera_operator.api.network import ParentRef
 from chimera_operator.api.pool import HeterogeneousModelPool
 from chimera_operator.rendering.envoy import DESTINATION, DESTINATION_METADATA, ENGINE_IDLE, IDLE, MANY, SUBSET_METADATA
 from chimera_operator.rendering.gateway.routes import ports, route
 from chimera_operator.rendering.kinds import BACKEND_TRAFFIC_POLICY, ENVOY_EXTENSION_POLICY, HTTP_ROUTE, SERVICE
-from chimera_operator.rendering.manifest import ENGINE, ROUTE, Manifest, new, selector
+from chimera_operator.rendering.manifest import ENGINE, ROUTE, Manifest, new
 from chimera_operator.rendering.models.ports import port_name
 from chimera_operator.rendering.picker.names import EXT_PROC, picker_name
 
@@ -43,13 +43,15 @@ def _engines_name(pool: HeterogeneousModelPool) -> str:
 def _engines(pool: HeterogeneousModelPool) -> Manifest:
     """Return the Service that tells Envoy the engines' addresses; which of them it takes, the header says.
 
-    Headless, as Envoy is to know the engines themselves however Envoy Gateway is configured.
+    Headless, as Envoy is to know engines themselves however Envoy Gateway is configured. It has the pickers' addresses
+    too, where nobody listens: of a Service without any, as all models are asleep, Envoy Gateway makes a route that
+    answers 503 and asks no picker, so that nothing would wake them.
     """
     numbers = [
         {"name": port_name(rank), "port": number, "targetPort": number, "appProtocol": "http"}
         for rank, number in enumerate(ports(pool))
     ]
-    spec = {"clusterIP": "None", "selector": selector(pool, ENGINE), "ports": numbers}
+    spec = {"clusterIP": "None", "selector": {POOL_LABEL: pool.metadata.name}, "ports": numbers}
     return new(pool, SERVICE, _engines_name(pool), component=ENGINE, spec=spec)
 
 
