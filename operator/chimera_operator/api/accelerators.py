@@ -9,6 +9,7 @@ from chimera_operator.api.core import Toleration
 from chimera_operator.api.document import Breach, Document, given, rule
 from chimera_operator.api.scalars import EXTENDED_RESOURCE, MIG_PROFILE, Count, DnsLabel, Labels, NonEmpty, WholeSeconds
 
+MOST_PORTS = 8  # of an InferencePool (inference.networking.k8s.io/v1)
 Ways = Annotated[int, Field(ge=1, le=64)]  # no machine has more accelerators
 
 
@@ -19,8 +20,9 @@ class Parallelism(Document):
     """Accelerators that share each layer."""
     pipeline: Ways = 1
     """Groups of layers, one after another."""
-    data: Ways = 1
-    """Copies of the weights inside one replica. Each is an endpoint of its own to the picker."""
+    data: Annotated[int, Field(ge=1, le=MOST_PORTS)] = 1
+    """Copies of the weights inside one replica, each an endpoint of its own to the picker. At most as many as an
+    InferencePool has ports."""
 
     @property
     def cards(self) -> int:
@@ -49,7 +51,7 @@ class Accelerator(Document):
     mig: Annotated[str, Field(pattern=MIG_PROFILE, max_length=16)] | None = None
     """MIG profile in place of whole cards, such as `1g.10gb`: the resource `nvidia.com/mig-1g.10gb`."""
     resource_claim_template: ClaimTemplateRef | None = None
-    """Claims the cards by dynamic resource allocation instead, one claim for each pod."""
+    """Claims the cards by dynamic resource allocation instead, one claim for each copy of the weights in a pod."""
     node_selector: Labels = Field(default_factory=dict)
     """Labels of nodes that have such cards, such as `nvidia.com/gpu.product: NVIDIA-H100-80GB-HBM3`."""
     tolerations: Annotated[tuple[Toleration, ...], Field(max_length=16)] = ()
