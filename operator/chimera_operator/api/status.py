@@ -10,6 +10,7 @@ from chimera_operator.api.lists import ListMap
 from chimera_operator.api.scalars import MAX_MODELS, Amount, Text
 
 Phase = Literal["Pending", "Starting", "Ready", "Updating", "Degraded", "Failed", "Idle"]
+Verdict = Literal["Fits", "Tight", "TooLarge", "Unknown"]
 
 
 class Failure(Observed):
@@ -32,7 +33,7 @@ class Failure(Observed):
 class Fit(Observed):
     """Whether weights and KV cache fit into the accelerator's memory, as far as can be told beforehand."""
 
-    verdict: Literal["Fits", "Tight", "TooLarge", "Unknown"]
+    verdict: Verdict
     """Fits: with room for a batch. Tight: with little of it. TooLarge: they do not. Unknown: figures are missing."""
     weights_gb: float | None = None
     """Gigabytes (10⁹) of the weights."""
@@ -40,6 +41,17 @@ class Fit(Observed):
     """Tokens that the KV cache will hold."""
     message: Text = ""
     """The reckoning in a sentence."""
+
+
+class AcceleratorStatus(Observed):
+    """The replicas of a model on one of its alternatives."""
+
+    name: Text
+    """The alternative: its name, or class where it has none."""
+    replicas: Amount = 0
+    """Replicas that there are."""
+    ready_replicas: Amount = 0
+    """Replicas that serve."""
 
 
 class ModelStatus(Observed):
@@ -55,8 +67,8 @@ class ModelStatus(Observed):
     """Newest revision of its pods."""
     engine_profile: Text = ""
     """Engine profile in force. Where the spec names none it stays what it was when the model was first deployed."""
-    accelerator: Text = ""
-    """The alternative in use: its name, or class where it has none. Empty: none, or CPUs."""
+    accelerators: Annotated[tuple[AcceleratorStatus, ...], Field(max_length=16), ListMap()] = ()
+    """The alternatives in use, the preferred first. Empty: none, or CPUs."""
     replicas: Amount = 0
     """Replicas that there are, of any revision."""
     ready_replicas: Amount = 0
