@@ -115,13 +115,13 @@ def kv_cache_bytes(model: ModelSpec) -> int | None:
     tokens, parameters = model.engine.kv_tokens, model.descriptor.parameters_b
     if tokens is None or (parameters is None and model.descriptor.kv_bytes_per_token is None):
         return None
-    return tokens * _kv_bytes(model.descriptor, parameters or 0.0)
+    return tokens * kv_bytes(model.descriptor, parameters or 0.0)
 
 
 def _estimate(model: ModelSpec, path: str) -> tuple[float, float, float]:
     card, parameters = _profile(model, path), _parameters(model, path)
     tensor, layers = model.parallelism.tensor, _layers(model.descriptor, parameters)
-    read_ms = card.read_factor * _weights_gb(model.descriptor, parameters) / (card.bandwidth_tb_s * tensor)
+    read_ms = card.read_factor * weights_gb(model.descriptor, parameters) / (card.bandwidth_tb_s * tensor)
     exchange_ms = ALL_REDUCE_MS * layers if tensor > 1 else 0.0
     base_step_ms = read_ms + LAYER_MS * layers + exchange_ms + STEP_MS
     return (
@@ -134,9 +134,9 @@ def _estimate(model: ModelSpec, path: str) -> tuple[float, float, float]:
 def _kv_tokens(model: ModelSpec, path: str) -> int:
     card, parameters = _profile(model, path), _parameters(model, path)
     cards = model.parallelism.tensor * model.parallelism.pipeline
-    weights = _weights_gb(model.descriptor, parameters)
+    weights = weights_gb(model.descriptor, parameters)
     usable = USABLE_MEMORY * card.memory_gb * cards
-    tokens = int((usable - weights) * 1e9 / _kv_bytes(model.descriptor, parameters))
+    tokens = int((usable - weights) * 1e9 / kv_bytes(model.descriptor, parameters))
     if tokens < 1:
         rule = f"weights of {weights:.0f} GB do not fit the {usable:.0f} GB usable of {cards} x {_class(model)}"
         raise PoolError(f"{path}.parallelism", rule)
@@ -163,7 +163,8 @@ def _parameters(model: ModelSpec, path: str) -> float:
     return model.descriptor.parameters_b
 
 
-def _weights_gb(descriptor: Descriptor, parameters_b: float) -> float:
+def weights_gb(descriptor: Descriptor, parameters_b: float) -> float:
+    """Return the gigabytes (10⁹) of a model's weights."""
     return descriptor.weights_gb or BYTES_PER_PARAMETER * parameters_b
 
 
@@ -172,5 +173,6 @@ def _layers(descriptor: Descriptor, parameters_b: float) -> int:
     return descriptor.layers or max(1, round((parameters_b * 1e9 / (12 * ASPECT_RATIO**2)) ** (1 / 3)))
 
 
-def _kv_bytes(descriptor: Descriptor, parameters_b: float) -> int:
+def kv_bytes(descriptor: Descriptor, parameters_b: float) -> int:
+    """Return the bytes that one token takes in the KV cache."""
     return descriptor.kv_bytes_per_token or KV_BYTES_PER_LAYER * _layers(descriptor, parameters_b)

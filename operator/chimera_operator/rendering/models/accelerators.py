@@ -20,7 +20,7 @@ def engine_resources(member: Member, accelerator: Accelerator | None, rank: int)
         return {**asked, "claims": [{"name": _claim_name(rank)}]}
     parallelism = member.model.parallelism
     cards = str(parallelism.tensor * parallelism.pipeline)
-    return {**asked, "limits": {**asked.get("limits", {}), _resource(accelerator): cards}}
+    return {**asked, "limits": {**asked.get("limits", {}), resource_name(accelerator): cards}}
 
 
 def resource_claims(accelerator: Accelerator | None, copies: int) -> list[Manifest]:
@@ -40,7 +40,8 @@ def _claim_name(rank: int) -> str:
     return f"accelerator-{rank}"
 
 
-def _resource(accelerator: Accelerator) -> str:
+def resource_name(accelerator: Accelerator) -> str:
+    """Return the resource by which nodes count such cards, where they are not claimed."""
     if accelerator.resource:
         return accelerator.resource
     return f"nvidia.com/mig-{accelerator.mig}" if accelerator.mig else CARDS
