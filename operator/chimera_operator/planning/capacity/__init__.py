@@ -1,0 +1,1 @@
+"""What accelerators there are, how many are free, and what fits their memory."""

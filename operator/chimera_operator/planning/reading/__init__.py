@@ -1,0 +1,1 @@
+"""What Kubernetes' objects say, as far as planning asks."""
