@@ -1,0 +1,1 @@
+"""What is told of a pool: its conditions, its status, its Events."""
