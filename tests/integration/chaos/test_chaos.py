@@ -110,7 +110,7 @@ def unfit(folder: Path) -> list[str]:
 
 
 def test_one_command_makes_the_faults(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """It prints a table, writes JSON, and its exit code tells whether all holds: here row 6, engines that go and come."""
+    """It prints a table, writes JSON, and its exit code tells whether all holds: here engines that go and come."""
     with pytest.raises(SystemExit) as ended:
         command.main(["--rows", "6", "--json", str(tmp_path / "found.json")])
 
