@@ -6,10 +6,11 @@ import numpy as np
 
 from chimera_router.errors import BodyTooLarge, HeadersTooLarge, InvalidRequest
 
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_NO_MARKS = bytes(set(range(256)) - set(b'[]{}"'))
 _BRACKETS = bytes.maketrans(b"{}", b"[]")
 _BETWEEN = np.int8(ord("\\"))  # the character between [ and ]: one above the first, one below the second
-_BLOCK = 1 << 16  # brackets looked at together; what they are counted in stays in the processor's cache
+_QUOTE = np.int8(ord('"'))
+_BLOCK = 1 << 16  # marks looked at together; what they are counted in stays in the processor's cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +58,14 @@ class Limits:
 def _deeper(body: bytes, depth: int) -> bool:
     """Return whether what stands between the strings nests deeper; a few passes at memory speed, however deep it is."""
     unescaped = body.replace(b"\\\\", b"").replace(b'\\"', b"")
-    brackets = b"".join(unescaped.split(b'"')[::2]).translate(_BRACKETS, _NO_BRACKETS)
-    level = 0
-    for start in range(0, len(brackets), _BLOCK):
-        block = np.frombuffer(brackets[start : start + _BLOCK], dtype=np.int8)
-        levels = np.cumsum(_BETWEEN - block, dtype=np.int32)
-        if level + int(levels.max()) > depth:
+    marks = unescaped.translate(_BRACKETS, _NO_MARKS)
+    level = quotes = 0
+    for start in range(0, len(marks), _BLOCK):
+        block = np.frombuffer(marks[start : start + _BLOCK], dtype=np.int8)
+        quote = block == _QUOTE
+        before = quotes + np.cumsum(quote, dtype=np.int32)
+        levels = level + np.cumsum(np.where(quote | (before & 1 == 1), 0, _BETWEEN - block), dtype=np.int32)
+        if levels.max() > depth:
             return True
-        level += int(levels[-1])
+        level, quotes = int(levels[-1]), int(before[-1])
     return False
