@@ -20,10 +20,10 @@ CONFORM = $(BIN)/python -m chimera_conformance --strict --envoy
 LAUNCH = {python} e2e/conformance/pickers/chimera.py --port {port} --endpoints {endpoints} --folder {folder}
 comma := ,
 
-.PHONY: help up demo test conformance controlplane peers check lint format proto manifests lock bench bundle clean fuzz chaos soak
+.PHONY: help up demo test conformance controlplane peers cluster cluster-down check lint format proto manifests lock bench bundle clean fuzz chaos soak
 
 help: ## list the targets
-	@grep -hE '^[a-z.]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 .venv: requirements/dev.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed" >&2; exit 2; }
@@ -65,11 +65,17 @@ conformance: .venv ## hold the picker against the endpoint picker protocol, dire
 		--picker "$(LAUNCH) --fallback-endpoints 2 -- --insecure"
 	$(CONFORM) --tls --profile tls --profile core --case 'tls.*' --case 'response.*' --case 'envoy.*' --picker "$(LAUNCH)"
 
-controlplane: .venv ## build a Kubernetes control plane for the tests, once for a user; minutes the first time (needs go)
-	$(BIN)/python tests/support/go_programs.py controlplane
+controlplane: .venv ## build Kubernetes for the tests, once for a user; minutes the first time (needs go)
+	$(BIN)/python -m chimera_cluster build etcd kube crds gateways
 
 peers: .venv ## build what the transport's tests talk HTTP/2 with, once for a user (needs go)
-	$(BIN)/python tests/support/go_programs.py peers
+	$(BIN)/python -m chimera_cluster build h2spec gateway
+
+cluster: .venv ## start a one-node Kubernetes on this machine (needs root and go), unless KUBECONFIG names one
+	$(BIN)/python -m chimera_cluster up
+
+cluster-down: .venv ## end it, without a trace
+	$(BIN)/python -m chimera_cluster down
 
 fuzz: .venv ## run the fuzz targets (FUZZ_RUNS=of each)
 	$(BIN)/python tests/support/fuzzing.py --runs $(FUZZ_RUNS)

@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator
 
-import go_programs
 import pytest
 from clusters import Cluster, connected
 from control_planes import ControlPlane, control_plane
+
+from chimera_cluster.programs.catalog import PROGRAMS
 
 __all__ = ["control_plane"]
 
@@ -20,4 +21,4 @@ async def cluster(control_plane: ControlPlane, definitions: list[str]) -> AsyncI
 @pytest.fixture(scope="session")
 def definitions() -> list[str]:
     """Return the definition of InferencePool."""
-    return [path.read_text() for path in go_programs.folder("crds").glob("*.yaml")]
+    return [path.read_text() for path in PROGRAMS.folder("crds").glob("*.yaml")]

@@ -14,10 +14,11 @@ import tempfile
 import time
 from pathlib import Path
 
-import go_programs
 from clusters import Cluster, connected, start, stop
 from control_planes import ControlPlane
 from discovered import LABELS, Discovered, discovered
+
+from chimera_cluster.programs.catalog import PROGRAMS
 
 PODS, CHANGES = 30, 100
 OUTAGES = (0.0, 3.0, 10.0, 60.0)  # seconds beyond those that the server takes to start
@@ -25,7 +26,7 @@ OUTAGES = (0.0, 3.0, 10.0, 60.0)  # seconds beyond those that the server takes t
 
 async def measure(plane: ControlPlane, cluster: Cluster) -> None:
     """Print both tables."""
-    await cluster.install([path.read_text() for path in go_programs.folder("crds").glob("*.yaml")])
+    await cluster.install([path.read_text() for path in PROGRAMS.folder("crds").glob("*.yaml")])
     namespace = await cluster.namespace()
     await cluster.pool(namespace, 8000, app="engines")
     names = [f"pod-{number:02}" for number in range(PODS)]

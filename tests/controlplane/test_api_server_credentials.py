@@ -5,10 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from certificates import Authority
 from clusters import Cluster
 from control_planes import ControlPlane
 
+from chimera_cluster.authority import Authority
 from chimera_router.datalayer.api_server import ApiServer
 from chimera_router.errors import ApiFailure, ApiServerError
 

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import go_programs
 import pytest
 import yaml
 from clusters import Cluster, connected
@@ -14,6 +13,7 @@ from kubernetes.aio.client.exceptions import ApiException
 from kubernetes.aio.dynamic import DynamicClient
 from rendered_pools import SITUATIONS, rendered
 
+from chimera_cluster.programs.catalog import PROGRAMS
 from chimera_operator.api.crds import definitions
 from chimera_operator.rendering.kinds import OPTIONAL
 from chimera_operator.rendering.manifest import MANAGER, Manifest
@@ -35,7 +35,7 @@ async def cluster(control_plane: ControlPlane) -> AsyncIterator[Cluster]:
 def theirs() -> Iterator[dict[str, Any]]:
     """Yield the definitions of the kinds of others that are rendered."""
     for name in ("crds", "gateways"):
-        for path in go_programs.folder(name).glob("*.yaml"):
+        for path in PROGRAMS.folder(name).glob("*.yaml"):
             for document in yaml.load_all(path.read_text(), Loader=yaml.CSafeLoader):
                 if document and document["kind"] == "CustomResourceDefinition" and defined(document) in KINDS:
                     yield document

@@ -7,10 +7,12 @@ from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import go_programs
+import built_programs
 import pytest
 from engines import engine
 from picker_processes import Picker, running, until
+
+from chimera_cluster.programs.catalog import PEERS, PROGRAMS
 
 pytestmark = pytest.mark.anyio
 
@@ -20,7 +22,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 @pytest.fixture(autouse=True, scope="module")
 def peers() -> None:
     """Need the programs."""
-    go_programs.required("peers")
+    built_programs.require(PEERS, "peers")
 
 
 @pytest.fixture(params=["plain", "tls"])
@@ -33,7 +35,7 @@ async def picker(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 
 async def said(name: str, *arguments: str) -> tuple[str, str, int | None]:
     """Run a program and return what it printed, its complaints and its exit code."""
-    program = go_programs.folder(name) / name
+    program = PROGRAMS.folder(name) / name
     process = await asyncio.create_subprocess_exec(program, *arguments, stdout=PIPE, stderr=PIPE)
     out, errors = await asyncio.wait_for(process.communicate(), 50)
     return out.decode(), errors.decode(), process.returncode

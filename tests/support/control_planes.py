@@ -12,14 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import go_programs
+import built_programs
 import pytest
-import yaml
-from certificates import Authority, write_key
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 from envoys import free_port
 
+from chimera_cluster.authority import Authority, write_key_pair
+from chimera_cluster.kubeconfigs import certificate, kubeconfig
+from chimera_cluster.programs.catalog import CONTROL_PLANE, PROGRAMS
 from chimera_operator.local import launch
 
 ADMIN, API_SERVER, CONTROLLER_MANAGER, SCHEDULER = (
@@ -131,18 +130,8 @@ class ControlPlane:
         """
         path = self.folder / f"{user}-{port}.kubeconfig"
         server = f"https://127.0.0.1:{port or self.port}"
-        certificate = {f"client-{part}": str(self.folder / f"{user}.{end}") for part, end in _PEM.items()}
-        document = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "current-context": "test",
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": user}}],
-            "clusters": [
-                {"name": "test", "cluster": {"server": server, "certificate-authority": str(self.folder / "ca.crt")}}
-            ],
-            "users": [{"name": user, "user": {"token": token} if token else certificate}],
-        }
-        path.write_text(yaml.safe_dump(document))
+        shown = {"token": token} if token else certificate(self.folder, user)
+        path.write_text(kubeconfig(server, self.folder / "ca.crt", shown))
         return path
 
     def _certify(self) -> None:
@@ -151,12 +140,7 @@ class ControlPlane:
         authority.sign(ADMIN, ADMIN, organization="system:masters")
         for name in (CONTROLLER_MANAGER, SCHEDULER):
             authority.sign(name, f"system:{name}", hosts=("127.0.0.1",))
-        accounts = ec.generate_private_key(ec.SECP256R1())
-        write_key(self.folder / "accounts.key", accounts)
-        public = accounts.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
-        (self.folder / "accounts.pub").write_bytes(public)
+        write_key_pair(self.folder, "accounts")
         self._trust = ssl.create_default_context(cafile=str(authority.path))
 
     def _etcd(self, call: str, body: Mapping[str, Any]) -> Any:
@@ -182,7 +166,7 @@ class ControlPlane:
             self._stop(name)
 
     def _run(self, name: str, thing: str, flags: Mapping[str, object], *more: str) -> None:
-        program = [str(go_programs.folder(thing) / name), *(f"--{key}={value}" for key, value in flags.items()), *more]
+        program = [str(PROGRAMS.folder(thing) / name), *(f"--{key}={value}" for key, value in flags.items()), *more]
         argv = [sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), *program]  # it dies with this process
         with (self.folder / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(argv, cwd=self.folder, stdout=log, stderr=log)
@@ -210,13 +194,10 @@ class ControlPlane:
             process.wait()
 
 
-_PEM = {"certificate": "crt", "key": "key"}
-
-
 @pytest.fixture(scope="session")
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """Etcd and a ready API server with RBAC and service accounts, for the whole run."""
-    go_programs.required("controlplane")
+    built_programs.require(CONTROL_PLANE, "controlplane")
     plane = ControlPlane(tmp_path_factory.mktemp("controlplane"))
     try:
         plane.start()

@@ -1,4 +1,4 @@
-"""A certificate authority for one test run, and what it signs."""
+"""A certificate authority for one cluster, and what it signs."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-_LIFE = timedelta(days=1)  # longer than any test run
+_LIFE = timedelta(days=30)  # longer than any cluster stays
 _SKEW = timedelta(minutes=5)  # a clock that is set back a little does no harm
 
 
@@ -20,7 +20,7 @@ class Authority:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _name("test authority")
+        self._name = _name("chimera cluster")
         usage = _usage(key_cert_sign=True, crl_sign=True)
         certificate = (
             self._builder(self._name, self._key.public_key())
@@ -30,6 +30,10 @@ class Authority:
         )
         self.path = folder / "ca.crt"
         self.path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+
+    def write_key(self) -> None:
+        """Write ca.key, for whoever else signs in this authority's name."""
+        write_key(self._folder / "ca.key", self._key)
 
     def sign(self, file: str, subject: str, *, organization: str = "", hosts: Sequence[str] = ()) -> None:
         """Write file.crt and file.key, for a client and, where hosts are named, for a server."""
@@ -66,6 +70,14 @@ def write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
     path.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
+
+
+def write_key_pair(folder: Path, name: str) -> None:
+    """Write name.key and name.pub, as what signs tokens and what checks them."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    write_key(folder / f"{name}.key", key)
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    (folder / f"{name}.pub").write_bytes(public)
 
 
 def _name(subject: str, organization: str = "") -> x509.Name:

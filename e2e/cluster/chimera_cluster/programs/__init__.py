@@ -1,0 +1,1 @@
+"""The programs of a cluster, each built once for a user from Go modules."""

@@ -1,0 +1,3 @@
+module chimera.test/echo
+
+go 1.26.0

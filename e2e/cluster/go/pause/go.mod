@@ -1,0 +1,3 @@
+module chimera.test/pause
+
+go 1.26.0
