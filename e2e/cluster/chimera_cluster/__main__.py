@@ -2,12 +2,15 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from chimera_cluster import lifecycle, namespace
 from chimera_cluster.errors import ClusterError
+from chimera_cluster.images import making
+from chimera_cluster.images.parts import PARTS
 from chimera_cluster.place import Place
 from chimera_cluster.programs.catalog import PROGRAMS
 
@@ -43,6 +46,14 @@ def run(command: list[str]) -> NoReturn:
 def build(names: Annotated[list[str], typer.Argument(help=f"Of {', '.join(PROGRAMS.recipes)}.")]) -> None:
     """Build programs that are not built yet."""
     PROGRAMS.build_all(names)
+
+
+@application.command()
+def images(
+    names: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(PARTS)}; all if none.")] = None,
+) -> None:
+    """Build Chimera's images; print their sizes and write their bills of materials to out/images."""
+    making.make_parts(names or PARTS, Path("out/images"))
 
 
 def main() -> int:

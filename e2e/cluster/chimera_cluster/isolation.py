@@ -1,8 +1,9 @@
 """What the node's programs would change on the machine, and are given as their own instead."""
 
-import subprocess
 from contextlib import suppress
 from pathlib import Path
+
+from chimera_cluster.commands import output
 
 # Folders that they write to whatever they are told.
 FOLDERS = (
@@ -61,4 +62,4 @@ def isolate(folder: Path) -> None:
 
 
 def _mount(*arguments: str) -> None:
-    subprocess.run(["mount", *arguments], check=True)
+    output(["mount", *arguments])

@@ -6,7 +6,6 @@ killed the kernel ends every process in its namespace, and with the namespaces g
 
 import os
 import ssl
-import subprocess
 import sys
 import time
 import urllib.request
@@ -14,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chimera_cluster import components, isolation
+from chimera_cluster.commands import output
 from chimera_cluster.components import Component
 from chimera_cluster.place import API_SERVER, NODE_ADDRESS, SERVICE_RANGE, Place
 
@@ -33,7 +33,7 @@ def main(place: Place) -> None:
     """Keep the node until killed."""
     isolation.isolate(place.folder)
     for command in _NETWORK:
-        subprocess.run(command.split(), check=True)
+        output(command.split())
     running = _start_all(components.foundation(place), place.logs)
     _await_api_server(place.certificates / "ca.crt")
     running |= _start_all(components.rest(place), place.logs)

@@ -2,10 +2,10 @@
 
 import os
 import shutil
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from chimera_cluster.commands import output
 from chimera_cluster.errors import ClusterError
 from chimera_cluster.settings import CNI_PLUGINS
 
@@ -60,9 +60,6 @@ def _found(tool: str) -> bool:
 
 
 def _install(packages: list[str]) -> None:
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    install = ["apt-get", "install", "-qq", "--yes", "--no-install-recommends", *packages]
-    for command in (["apt-get", "update", "-qq"], install):
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise ClusterError(f"apt-get could not install {' '.join(packages)}: {done.stderr.strip()[-300:]}")
+    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+    output(["apt-get", "update", "-qq"], environment=quiet)
+    output(["apt-get", "install", "-qq", "--yes", "--no-install-recommends", *packages], environment=quiet)

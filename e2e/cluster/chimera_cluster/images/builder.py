@@ -1,6 +1,5 @@
 """The programs that build images from a Dockerfile."""
 
-import os
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from chimera_cluster import cache, tools
-from chimera_cluster.errors import ClusterError
+from chimera_cluster.commands import output
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +21,7 @@ class Order:
         arguments: Of the Dockerfile.
         labels: Of the image.
         epoch: Seconds since 1970 that images and files are dated by, so that equal inputs make equal images.
+        base: Archive of the image that it stands on, where that is one of ours.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Order:
     arguments: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     epoch: int = 0
+    base: Path | None = None
 
     def flags(self) -> list[str]:
         """Return what every builder understands."""
@@ -59,9 +60,11 @@ class Engine:
 
     def build(self, order: Order, archive: Path) -> None:
         """Build in the engine's own store."""
+        if order.base:
+            output([self.program, "load", "--input", str(order.base)])
         epoch = {"SOURCE_DATE_EPOCH": str(order.epoch)}
-        _run([self.program, "build", *order.flags(), str(order.context)], epoch)
-        _run([self.program, "save", "--output", str(archive), order.name])
+        output([self.program, "build", *order.flags(), str(order.context)], environment=epoch)
+        output([self.program, "save", "--output", str(archive), order.name])
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +79,15 @@ class Buildah:
 
     def build(self, order: Order, archive: Path) -> None:
         """Build in a store of this project's own."""
+        if order.base:
+            self._run("pull", "--quiet", f"oci-archive:{order.base}")
         dated = [f"--timestamp={order.epoch}", "--isolation=chroot"]
         self._run("build", *dated, *order.flags(), str(order.context))
         self._run("push", order.name, f"oci-archive:{archive}:{order.name}")
 
     def _run(self, *arguments: str) -> None:
         store = [f"--root={self.store}/root", f"--runroot={self.store}/run", "--storage-driver=overlay"]
-        _run(["buildah", *store, *arguments])
+        output(["buildah", *store, *arguments])
 
 
 def find() -> Builder:
@@ -101,12 +106,3 @@ def find() -> Builder:
 def _answers(program: str) -> bool:
     """Return whether an engine serves: the command alone is often there without one."""
     return not subprocess.run([program, "info"], capture_output=True, check=False).returncode
-
-
-def _run(command: list[str], environment: Mapping[str, str] | None = None) -> None:
-    done = subprocess.run(
-        command, env={**os.environ, **(environment or {})}, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        said = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
-        raise ClusterError(f"{command[0]} failed:\n{said}")

@@ -24,7 +24,7 @@ class Source:
         arguments: Of the Dockerfile.
         labels: Of the image.
         epoch: Seconds since 1970 that image and files are dated by.
-        base: Digest of the image that it stands on, where that is one of ours.
+        base: Archive of the image that it stands on, where that is one of ours.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Source:
     arguments: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     epoch: int = 0
-    base: str = ""
+    base: Path | None = None
 
     def digest(self) -> str:
         """Return what tells this source from every other."""
@@ -61,6 +61,7 @@ def archive(source: Source, builder: Builder) -> Path:
                 arguments=source.arguments,
                 labels=source.labels,
                 epoch=source.epoch,
+                base=source.base,
             )
             builder.build(order, target / ARCHIVE)
 
