@@ -1,4 +1,4 @@
-"""The command line: `python -m chimera_cluster up`, `down`, `run -- COMMAND`, `build NAME...`."""
+"""The command line: `python -m chimera_cluster up`, `run -- COMMAND`, `down`."""
 
 import os
 import sys
@@ -7,7 +7,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from chimera_cluster import lifecycle, namespace
+from chimera_cluster import gateway as envoy_gateway
+from chimera_cluster import lifecycle, namespace, network
+from chimera_cluster.cluster import Cluster
 from chimera_cluster.errors import ClusterError
 from chimera_cluster.images import making
 from chimera_cluster.images.parts import PARTS
@@ -15,27 +17,28 @@ from chimera_cluster.place import Place
 from chimera_cluster.programs.catalog import PROGRAMS
 
 PLACE = Place()
+IMAGES = Path("out/images")
 application = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 @application.command()
 def up() -> None:
-    """Start the one-node cluster, unless it runs or KUBECONFIG names another one."""
+    """Start the cluster of this machine, unless it runs or KUBECONFIG names another one."""
     if given := os.environ.get("KUBECONFIG"):
         typer.echo(f"KUBECONFIG names a cluster: {given}")
-        return
-    lifecycle.up(PLACE)
+    else:
+        lifecycle.up(PLACE)
 
 
 @application.command()
 def down() -> None:
-    """End the cluster and remove all that it left."""
+    """End the cluster of this machine and remove all that it left."""
     lifecycle.down(PLACE)
 
 
-@application.command()
+@application.command(context_settings={"ignore_unknown_options": True})
 def run(command: list[str]) -> NoReturn:
-    """Run a command in the cluster's network, or simply run it where KUBECONFIG names another cluster."""
+    """Run a command in the cluster's network, as its administrator; where KUBECONFIG names another one, simply run it."""
     environment = dict(os.environ)
     if not os.environ.get("KUBECONFIG"):
         command, environment = namespace.inside(PLACE, command), lifecycle.environment(PLACE)
@@ -50,10 +53,26 @@ def build(names: Annotated[list[str], typer.Argument(help=f"Of {', '.join(PROGRA
 
 @application.command()
 def images(
-    names: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(PARTS)}; all if none.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help=f"Of {', '.join(making.NAMES)}; without any, Chimera's.")
+    ] = None,
 ) -> None:
-    """Build Chimera's images; print their sizes and write their bills of materials to out/images."""
-    making.make_parts(names or PARTS, Path("out/images"))
+    """Make images: their archives and bills of materials in out/images, a line with the size of each."""
+    making.make(names or PARTS, IMAGES)
+
+
+@application.command()
+def gateway() -> None:
+    """Install Envoy Gateway into the cluster of this machine."""
+    found = network.find()
+    if isinstance(found, network.Inside):
+        envoy_gateway.install(Cluster(found.place.kubeconfig, found), IMAGES)
+        return
+    if found is not None:
+        raise ClusterError("KUBECONFIG names a cluster: install Envoy Gateway there as its documentation says")
+    PROGRAMS.build_all(envoy_gateway.PROGRAMS_NEEDED)
+    making.make(envoy_gateway.IMAGES_NEEDED, IMAGES)
+    run([sys.executable, "-m", "chimera_cluster", "gateway"])
 
 
 def main() -> int:

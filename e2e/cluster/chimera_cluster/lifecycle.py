@@ -12,10 +12,10 @@ from chimera_cluster import cgroups, isolation, namespace, tools
 from chimera_cluster.errors import ClusterError
 from chimera_cluster.furnishing import furnish
 from chimera_cluster.images import builder, static, store
+from chimera_cluster.network import INSIDE
 from chimera_cluster.place import NODE, Place
 from chimera_cluster.programs.catalog import NODE as NODE_PROGRAMS
 from chimera_cluster.programs.catalog import PROGRAMS
-from chimera_cluster.settings import PAUSE
 
 _MANIFESTS = Path(__file__).parent / "manifests"
 _READY = 120.0  # seconds from the start to a ready node; 25 on a quiet machine
@@ -33,7 +33,7 @@ def up(place: Place) -> None:
     tools.require(tools.NODE_TOOLS)
     PROGRAMS.build_all(NODE_PROGRAMS)
     found = builder.find()
-    archives = [store.archive(static.source(image), found) for image in (PAUSE, static.COREDNS)]
+    archives = [store.archive(static.source(name), found) for name in ("pause", "coredns")]
     down(place)  # what a machine that lost power left
     furnish(place)
     isolation.make_folders(place.folder)
@@ -61,6 +61,7 @@ def environment(place: Place) -> dict[str, str]:
     return {
         **os.environ,
         "PATH": os.pathsep.join([*folders, tools.PATH]),
+        INSIDE: str(place.folder),
         "KUBECONFIG": str(place.kubeconfig),
         "CONTAINERD_ADDRESS": str(place.containerd),
         "CONTAINERD_NAMESPACE": "k8s.io",

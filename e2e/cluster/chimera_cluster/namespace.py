@@ -58,16 +58,33 @@ def end(place: Place) -> None:
         time.sleep(0.05)
 
 
+def kill(place: Place, program: str) -> None:
+    """Kill one of the node's programs; the cluster's first process starts it again.
+
+    Raises:
+        ClusterError: It does not run.
+    """
+    found = [pid for first in _children(_kept(place)) for pid in _children(first) if _name(pid) == program]
+    if not found:
+        raise ClusterError(f"{program} does not run")
+    for pid in found:
+        os.kill(pid, signal.SIGKILL)
+
+
 def inside(place: Place, command: Sequence[str]) -> list[str]:
     """Return the command line that runs a command in the cluster's network.
 
     Raises:
         ClusterError: There is no cluster; so what is meant for one never goes out to another network.
     """
+    return ["nsenter", f"--net=/proc/{_kept(place)}/ns/net", "--", *command]
+
+
+def _kept(place: Place) -> int:
     pid = keeper(place)
     if pid is None:
         raise ClusterError("there is no cluster: make cluster")
-    return ["nsenter", f"--net=/proc/{pid}/ns/net", "--", *command]
+    return pid
 
 
 def _born(pid: int) -> str:
@@ -77,6 +94,10 @@ def _born(pid: int) -> str:
     except (FileNotFoundError, ProcessLookupError):
         return ""
     return "" if fields[0] in "XZ" else fields[19]
+
+
+def _name(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().partition(b"\0")[0].decode()
 
 
 def _children(pid: int) -> list[int]:

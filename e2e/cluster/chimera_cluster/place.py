@@ -12,6 +12,8 @@ API_SERVICE = "10.96.0.1"  # Kubernetes takes the first address of the range
 DNS_SERVICE = "10.96.0.10"
 API_SERVER = f"https://{NODE_ADDRESS}:{API_PORT}"
 
+CNI_PLUGINS = "/usr/lib/cni"  # where Debian puts them
+
 # Below the root of each hierarchy of cgroups; the kubelet puts its own tree there.
 CGROUP = "chimera-cluster"
 

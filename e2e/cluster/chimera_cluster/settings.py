@@ -5,10 +5,8 @@ from typing import Any
 
 import yaml
 
-from chimera_cluster.place import CGROUP, DNS_SERVICE, NODE_ADDRESS, POD_RANGE, Place
-
-PAUSE = "localhost/pause:chimera"
-CNI_PLUGINS = "/usr/lib/cni"  # where Debian puts them
+from chimera_cluster.images import names
+from chimera_cluster.place import CGROUP, CNI_PLUGINS, DNS_SERVICE, NODE_ADDRESS, POD_RANGE, Place
 
 
 def containerd(place: Place) -> str:
@@ -22,7 +20,7 @@ state = "/run/containerd"
 [plugins."io.containerd.internal.v1.opt"]
   path = "{folder}/opt"
 [plugins."io.containerd.cri.v1.images".pinned_images]
-  sandbox = "{PAUSE}"
+  sandbox = "{names.own("pause")}"
 [plugins."io.containerd.cri.v1.runtime"]
   netns_mounts_under_state_dir = true
   restrict_oom_score_adj = true # where root lacks CAP_SYS_RESOURCE, runc cannot go below its own score

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from chimera_cluster.commands import output
 from chimera_cluster.errors import ClusterError
-from chimera_cluster.settings import CNI_PLUGINS
+from chimera_cluster.place import CNI_PLUGINS
 
 # By program, the Debian package that has it.
 NODE_TOOLS = {

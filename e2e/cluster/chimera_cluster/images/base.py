@@ -8,9 +8,10 @@ from pathlib import Path
 from chimera_cluster import cache, tools
 from chimera_cluster.commands import output
 from chimera_cluster.errors import ClusterError
+from chimera_cluster.images import names
 from chimera_cluster.images.store import Source
 
-PYTHON = "localhost/python:chimera"
+PYTHON = names.own("python")
 
 _DOCKERFILES = Path(__file__).resolve().parents[4] / "images"
 _PACKAGES = ("base-files", "base-passwd", "ca-certificates", "libstdc++6", "python3", "tzdata")

@@ -1,21 +1,53 @@
-"""Makes images: those of Chimera, and those that only the cluster needs."""
+"""Makes images, and lays their archives where everybody finds them: those of Chimera and those that a cluster needs."""
 
 import os
 import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from chimera_cluster.commands import output
 from chimera_cluster.errors import ClusterError
-from chimera_cluster.images import base, builder, parts, static, store, wheels
+from chimera_cluster.images import base, builder, envoy, parts, static, store, wheels
 from chimera_cluster.images.archive import extract, uncompressed_bytes
 from chimera_cluster.images.parts import PARTS, ROOT, Release
 from chimera_cluster.programs.catalog import PROGRAMS
 
-BILL = "sbom.cdx.json"
+NAMES = (*PARTS, *static.IMAGES, envoy.NAME)
+BILL = "app/sbom.cdx.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What images are made with.
+
+    Attributes:
+        builder: The program.
+        release: Which Chimera.
+        foundation: Name of the image that Python images stand on.
+        archive: Where that one is. None: not one of ours.
+    """
+
+    builder: builder.Builder
+    release: Release
+    foundation: str
+    archive: Path | None
+
+
+def workshop() -> Workshop:
+    """Return what this machine makes images with; BASE names another foundation than ours.
+
+    Raises:
+        ClusterError: There is no builder, or no foundation.
+    """
+    found = builder.find()
+    if named := os.environ.get("BASE"):
+        return Workshop(found, release(), named, None)
+    return Workshop(found, release(), base.PYTHON, store.archive(base.source(), found))
 
 
 def release() -> Release:
@@ -25,63 +57,54 @@ def release() -> Release:
     return Release(version=version, revision=revision, epoch=int(epoch))
 
 
-def base_archive(build: builder.Builder) -> tuple[str, Path | None]:
-    """Return the image that Python images stand on, and where it is; BASE names another one than ours.
+def make(names: Iterable[str], target: Path) -> None:
+    """Make images into a folder: of each its archive and, of Chimera's own, its bill of materials.
 
-    Raises:
-        ClusterError: Ours cannot be made here.
-    """
-    if named := os.environ.get("BASE"):
-        return named, None
-    return base.PYTHON, store.archive(base.source(), build)
-
-
-def make_parts(names: Iterable[str], target: Path) -> dict[str, Path]:
-    """Make images of Chimera and return their archives by name; a line for each says how large it is.
+    A line for each says how large it is.
 
     Args:
-        names: Of the parts.
-        target: Folder for their bills of materials.
+        names: Of the images.
+        target: The folder.
 
     Raises:
         ClusterError: An image cannot be made, or is larger than its budget.
     """
-    build, made = builder.find(), release()
-    base_name, archive = base_archive(build)
     target.mkdir(parents=True, exist_ok=True)
-    images = {}
-    with tempfile.TemporaryDirectory(prefix="chimera-wheels-") as folder:
-        wheels.own(made, Path(folder))
-        (own,) = Path(folder).glob("*.whl")
-        for name in names:
-            started = time.monotonic()
-            images[name] = _make(name, made, own, build, base_name, archive)
-            (target / f"{name}.{BILL}").write_bytes(extract(images[name], f"app/{BILL}"))
-            _weigh(name, images[name], time.monotonic() - started)
-    return images
+    shop = workshop()
+    for name in names:
+        started = time.monotonic()
+        made = _made(name, shop)
+        link = target / f"{name}.tar"
+        link.unlink(missing_ok=True)
+        link.symlink_to(made)
+        if name in PARTS:
+            (target / f"{name}.cdx.json").write_bytes(extract(made, BILL))
+        _weigh(name, made, time.monotonic() - started)
 
 
-def make_static(image: str) -> Path:
-    """Return the archive of one of the cluster's own images, built now unless it is there, program and all.
+def _made(name: str, shop: Workshop) -> Path:
+    if name in PARTS:
+        with _wheels(name, shop.release) as folder:
+            source = parts.source(name, shop.release, folder, shop.foundation, shop.archive)
+            return store.archive(source, shop.builder)
+    if name == envoy.NAME:
+        return store.archive(envoy.source(shop.foundation, shop.archive), shop.builder)
+    PROGRAMS.build_all([name])
+    return store.archive(static.source(name), shop.builder)
 
-    Raises:
-        ClusterError: It cannot be made.
-    """
-    PROGRAMS.build_all([static.IMAGES[image]])
-    return store.archive(static.source(image), builder.find())
 
-
-def _make(name: str, made: Release, own: Path, build: builder.Builder, base_name: str, archive: Path | None) -> Path:
+@contextmanager
+def _wheels(name: str, made: Release) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="chimera-wheels-") as folder:
         for lock in (ROOT / "requirements" / f"{name}.lock", ROOT / "images" / "pip.lock"):
             wheels.download(lock, Path(folder))
-        (Path(folder) / own.name).symlink_to(own)
-        return store.archive(parts.source(name, made, Path(folder), base_name, archive), build)
+        wheels.own(made, Path(folder))
+        yield Path(folder)
 
 
 def _weigh(name: str, archive: Path, seconds: float) -> None:
-    size, budget = uncompressed_bytes(archive), PARTS[name].budget
-    megabytes, compressed = size / 1e6, archive.stat().st_size / 1e6
-    sys.stdout.write(f"{name:10} {seconds:5.1f} s  {megabytes:5.0f} MB, packed {compressed:4.0f} MB  {archive}\n")
-    if size > budget:
-        raise ClusterError(f"the image of {name} has {megabytes:.0f} MB, more than its {budget / 1e6:.0f}")
+    size = uncompressed_bytes(archive)
+    weight = f"{size / 1e6:5.0f} MB, packed {archive.stat().st_size / 1e6:4.0f} MB"
+    sys.stdout.write(f"{name:14}{seconds:6.1f} s {weight}  {archive}\n")
+    if name in PARTS and size > PARTS[name].budget:
+        raise ClusterError(f"the image of {name} is larger than its {PARTS[name].budget / 1e6:.0f} MB")

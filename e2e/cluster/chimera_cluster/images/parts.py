@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from chimera_cluster.images import base
+from chimera_cluster.images import base, names
 from chimera_cluster.images.store import Source
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -46,11 +46,6 @@ class Release:
     epoch: int
 
 
-def image(part: str, release: Release) -> str:
-    """Return the name of a part's image."""
-    return f"localhost/chimera-{part}:{release.version}"
-
-
 def labels(part: str, release: Release, base_name: str) -> dict[str, str]:
     """Return the annotations that the Open Container Initiative names."""
     said = {
@@ -79,7 +74,7 @@ def source(part: str, release: Release, wheels: Path, base_name: str, base_archi
     files = {f"wheels/{path.name}": path for path in wheels.glob("*.whl")}
     files |= {f"chimera_image/{path.name}": path for path in package.glob("*.py")}
     return Source(
-        name=image(part, release),
+        name=names.of_part(part, release.version),
         dockerfile=(ROOT / "images" / part / "Dockerfile").read_text(),
         files={**files, "requirements.lock": ROOT / "requirements" / f"{part}.lock"},
         arguments={"BASE": base_name, "PYTHON": base.python_version(), "VERSION": release.version},
