@@ -36,29 +36,28 @@ _LEFT_OUT = (
     "/usr/share/man/*",
     "/usr/bin/openssl",
     "/usr/lib/*/gconv/*",  # Python has codecs of its own
+    "/usr/lib/python3*/lib2to3/*",
+    "/usr/lib/python3*/pydoc_data/*",
 )
 
-# While the packages still lie there: what they are, for the bill of materials and for scanners.
-_LIST = """set -eu
-for package in "$1"/var/cache/apt/archives/*.deb; do
+# Packages are unpacked and none of their scripts run, since these would need a shell; what of theirs matters is here.
+# While the packages still lie there it also writes down what they are, for the bill of materials and for scanners.
+_FINISH = """#!/bin/sh
+set -eu
+cd "$1"
+for package in var/cache/apt/archives/*.deb; do
     dpkg-deb --field "$package"
     printf 'Status: install ok unpacked\\n\\n'
-done > "$1/var/lib/dpkg/status"
-"""
-
-# Packages are unpacked and none of their scripts run, since these would need a shell; what of theirs matters is here.
-_SCRIPT = """set -eu
-cp "$1/usr/share/base-passwd/passwd.master" "$1/etc/passwd"
-cp "$1/usr/share/base-passwd/group.master" "$1/etc/group"
-echo 'nonroot:x:65532:65532:nonroot:/nonexistent:/usr/sbin/nologin' >> "$1/etc/passwd"
-echo 'nonroot:x:65532:' >> "$1/etc/group"
-cp "$1/usr/share/base-files/nsswitch.conf" "$1/etc/nsswitch.conf"
-mkdir -p "$1/etc/ssl/certs"
-cat "$1"/usr/share/ca-certificates/mozilla/*.crt > "$1/etc/ssl/certs/ca-certificates.crt"
-ln -s python3 "$1/usr/bin/python"
-chroot "$1" /usr/bin/python3 -m compileall -q --invalidation-mode unchecked-hash /usr/lib/python3
-chroot "$1" /usr/bin/python3 -c 'import compileall, py_compile, sysconfig; compileall.compile_dir(
-    sysconfig.get_path("stdlib"), quiet=1, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)'
+done > var/lib/dpkg/status
+cp usr/share/base-passwd/passwd.master etc/passwd
+cp usr/share/base-passwd/group.master etc/group
+echo 'nonroot:x:65532:65532:nonroot:/nonexistent:/usr/sbin/nologin' >> etc/passwd
+echo 'nonroot:x:65532:' >> etc/group
+printf 'passwd: files\\ngroup: files\\nhosts: files dns\\n' > etc/nsswitch.conf
+mkdir -p etc/ssl/certs
+cat usr/share/ca-certificates/mozilla/*.crt > etc/ssl/certs/ca-certificates.crt
+ln -s python3 usr/bin/python
+chroot . /usr/bin/python3 -m compileall -q --invalidation-mode unchecked-hash /usr/lib/python3.*
 """
 
 
@@ -69,7 +68,7 @@ def source() -> Source:
         ClusterError: This is no Debian, or its tools are missing.
     """
     release = _release()
-    recipe = repr((release, _PACKAGES, _LEFT_OUT, _LIST, _SCRIPT))
+    recipe = repr((release, _PACKAGES, _LEFT_OUT, _FINISH))
     name = f"rootfs-{release}-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
     root = cache.once(cache.HOME / "images" / name, _make) / "rootfs.tar"
     return Source(name=PYTHON, dockerfile=(_DOCKERFILES / "python" / "Dockerfile").read_text(), files={root.name: root})
@@ -90,10 +89,9 @@ def python_version() -> str:
 def _make(target: Path) -> None:
     tools.require_root()
     tools.require(tools.BASE_TOOLS)
-    hooks = {"extract": _LIST, "customize": _SCRIPT}
-    for name, script in hooks.items():
-        (target / name).write_text(f"#!/bin/sh\n{script}")
-        (target / name).chmod(0o755)
+    finish = target / "finish"
+    finish.write_text(_FINISH)
+    finish.chmod(0o755)
     options = [f"--dpkgopt=path-exclude={pattern}" for pattern in _LEFT_OUT]
     command = [
         "mmdebstrap",
@@ -101,15 +99,14 @@ def _make(target: Path) -> None:
         f"--include={','.join(_PACKAGES)}",
         "--dpkgopt=force-unsafe-io",  # a power cut would cost a download, no more
         *options,
-        *(f"--{name}-hook={target / name}" for name in hooks),
+        f"--extract-hook={finish}",
         _release(),
         str(target / "rootfs.tar"),
         *map(str, _package_sources()),
     ]
     environment = {"SOURCE_DATE_EPOCH": "0"}
     output(command, environment=environment)
-    for name in hooks:
-        (target / name).unlink()
+    finish.unlink()
 
 
 def _package_sources() -> list[Path]:

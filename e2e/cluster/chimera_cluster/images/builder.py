@@ -83,7 +83,7 @@ class Buildah:
             self._run("pull", "--quiet", f"oci-archive:{order.base}")
         dated = [f"--timestamp={order.epoch}", "--isolation=chroot"]
         self._run("build", *dated, *order.flags(), str(order.context))
-        self._run("push", order.name, f"oci-archive:{archive}:{order.name}")
+        self._run("push", "--disable-compression", order.name, f"oci-archive:{archive}:{order.name}")
 
     def _run(self, *arguments: str) -> None:
         store = [f"--root={self.store}/root", f"--runroot={self.store}/run", "--storage-driver=overlay"]

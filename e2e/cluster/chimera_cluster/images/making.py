@@ -104,7 +104,6 @@ def _wheels(name: str, made: Release) -> Iterator[Path]:
 
 def _weigh(name: str, archive: Path, seconds: float) -> None:
     size = uncompressed_bytes(archive)
-    weight = f"{size / 1e6:5.0f} MB, packed {archive.stat().st_size / 1e6:4.0f} MB"
-    sys.stdout.write(f"{name:14}{seconds:6.1f} s {weight}  {archive}\n")
+    sys.stdout.write(f"{name:14}{seconds:6.1f} s {size / 1e6:5.0f} MB  {archive}\n")
     if name in PARTS and size > PARTS[name].budget:
         raise ClusterError(f"the image of {name} is larger than its {PARTS[name].budget / 1e6:.0f} MB")
