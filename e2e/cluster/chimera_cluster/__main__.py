@@ -38,7 +38,7 @@ def down() -> None:
 
 @application.command(context_settings={"ignore_unknown_options": True})
 def run(command: list[str]) -> NoReturn:
-    """Run a command in the cluster's network, as its administrator; where KUBECONFIG names another one, simply run it."""
+    """Run a command in the cluster's network as its administrator; where KUBECONFIG names another, simply run it."""
     environment = dict(os.environ)
     if not os.environ.get("KUBECONFIG"):
         command, environment = namespace.inside(PLACE, command), lifecycle.environment(PLACE)

@@ -4,7 +4,7 @@ import itertools
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,15 +55,16 @@ class Cluster:
         found: dict[str, Any] = json.loads(self.kubectl("get", "--output=json", *arguments))
         return found
 
-    def apply(self, documents: str, *, space: str = "") -> None:
-        """Apply YAML on the server's side.
+    def apply(self, *documents: str | Mapping[str, Any], space: str = "") -> None:
+        """Apply YAML, or objects as data, on the server's side.
 
         Args:
-            documents: The YAML.
+            documents: What is to be.
             space: The namespace, which no document then names otherwise.
         """
         where = [f"--namespace={space}"] if space else []
-        self.kubectl("apply", "--server-side", *where, "--filename=-", given=documents)
+        text = "\n---\n".join(each if isinstance(each, str) else json.dumps(each) for each in documents)
+        self.kubectl("apply", "--server-side", *where, "--filename=-", given=text)
 
     def await_rollout(self, workload: str, *, space: str = "default", seconds: int = 60) -> None:
         """Wait until all pods of a workload, as in deployment/NAME, are of its newest revision and ready.

@@ -5,6 +5,7 @@ import urllib.request
 from collections.abc import Callable
 
 import pytest
+from restricted_pods import container, deployment, http_probe, pod, service
 
 from chimera_cluster.cluster import Cluster
 from chimera_cluster.errors import ClusterError
@@ -12,46 +13,7 @@ from chimera_cluster.network import Inside
 
 pytestmark = pytest.mark.timeout(180)
 
-# A server that answers with its pod's name, and a pod with Python to ask from.
-ECHO = """
-apiVersion: apps/v1
-kind: Deployment
-metadata: {{name: echo}}
-spec:
-  replicas: 2
-  selector: {{matchLabels: {{app: echo}}}}
-  template:
-    metadata: {{labels: {{app: echo}}}}
-    spec:
-      securityContext: {{runAsNonRoot: true, seccompProfile: {{type: RuntimeDefault}}}}
-      containers:
-        - name: echo
-          image: {echo}
-          ports: [{{name: http, containerPort: 8080}}]
-          readinessProbe: {{httpGet: {{path: /ready, port: http}}, periodSeconds: 1}}
-          lifecycle: {{preStop: {{sleep: {{seconds: 3}}}}}}
-          securityContext: &least
-            {{allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {{drop: [ALL]}}}}
----
-apiVersion: v1
-kind: Service
-metadata: {{name: echo}}
-spec: {{selector: {{app: echo}}, ports: [{{name: http, port: 80, targetPort: http}}]}}
----
-apiVersion: v1
-kind: Pod
-metadata: {{name: client}}
-spec:
-  securityContext: {{runAsNonRoot: true, seccompProfile: {{type: RuntimeDefault}}}}
-  terminationGracePeriodSeconds: 1
-  containers:
-    - name: python
-      image: {python}
-      command: [python, -c, "import signal; print('here', flush=True); signal.pause()"]
-      securityContext:
-        {{allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {{drop: [ALL]}}}}
-"""
-
+WAIT = "import signal; print('here', flush=True); signal.pause()"
 FETCH = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=5).read().decode())"
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], 9), timeout=3)"
 WHO = """
@@ -69,7 +31,11 @@ except urllib.error.HTTPError as error:
 @pytest.fixture
 def echo(cluster: Cluster, space: str, image: Callable[[str], str]) -> str:
     """Return a namespace in which servers and client are ready."""
-    cluster.apply(ECHO.replace("&least", "").format(echo=image("echo"), python=image("router")), space=space)
+    server = container(
+        image("echo"), readinessProbe=http_probe("/ready", 8080), lifecycle={"preStop": {"sleep": {"seconds": 3}}}
+    )
+    client = container(image("router"), command=["python", "-c", WAIT])
+    cluster.apply(deployment("echo", 2, server), service("echo", 80, 8080), pod("client", client), space=space)
     cluster.await_rollout("deployment/echo", space=space)
     cluster.await_condition("pod/client", "condition=Ready", space=space)
     return space
@@ -81,7 +47,7 @@ def ask(cluster: Cluster, space: str, program: str, *arguments: str) -> str:
 
 
 def eventually(attempt: Callable[[], str]) -> str:
-    """Return what an attempt gives: rules for a service's address are written up to a second after its pods are ready."""
+    """Return what an attempt gives: a service's rules are written up to a second after its pods are ready."""
     deadline = time.monotonic() + 15
     while True:
         try:
