@@ -20,7 +20,7 @@ CONFORM = $(BIN)/python -m chimera_conformance --strict --envoy
 LAUNCH = {python} e2e/conformance/pickers/chimera.py --port {port} --endpoints {endpoints} --folder {folder}
 comma := ,
 
-.PHONY: help up demo test conformance controlplane peers cluster cluster-down check lint format proto manifests lock bench bundle clean fuzz chaos soak
+.PHONY: help up demo test conformance controlplane peers images cluster cluster-down check lint format proto manifests lock bench bundle clean fuzz chaos soak
 
 help: ## list the targets
 	@grep -hE '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -71,8 +71,12 @@ controlplane: .venv ## build Kubernetes for the tests, once for a user; minutes 
 peers: .venv ## build what the transport's tests talk HTTP/2 with, once for a user (needs go)
 	$(BIN)/python -m chimera_cluster build h2spec gateway
 
-cluster: .venv ## start a one-node Kubernetes on this machine (needs root and go), unless KUBECONFIG names one
+images: .venv ## build the images of router, operator and simulator into out/images (docker, podman or buildah)
+	$(BIN)/python -m chimera_cluster images
+
+cluster: .venv ## start a one-node Kubernetes here (needs root, go), unless KUBECONFIG names one (GATEWAY=envoy-gateway)
 	$(BIN)/python -m chimera_cluster up
+	$(if $(GATEWAY),$(BIN)/python -m chimera_cluster $(GATEWAY))
 
 cluster-down: .venv ## end it, without a trace
 	$(BIN)/python -m chimera_cluster down
@@ -117,7 +121,7 @@ soak: .venv ## send 24,000 requests of every kind, and print what stays behind; 
 
 lock: ## resolve requirements/*.lock anew (needs uv)
 	@test -n "$(UV)" || { echo "make lock needs uv on the PATH" >&2; exit 2; }
-	for extra in dev router operator; do \
+	for extra in dev router operator simulator; do \
 		$(UV) pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 			--custom-compile-command 'make lock' --extra $$extra pyproject.toml -o requirements/$$extra.lock; done
 	$(UV) pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \

@@ -34,8 +34,8 @@ def python_component(distribution: metadata.Distribution) -> Component:
     described = distribution.metadata
     name, version = described["Name"], distribution.version
     component = _component(name, version, f"pkg:pypi/{name.lower().replace('_', '-')}@{quote(version)}")
-    if expression := described.get("License-Expression"):
-        component["licenses"] = [{"expression": expression}]
+    if "License-Expression" in described:
+        component["licenses"] = [{"expression": described["License-Expression"]}]
     elif names := [each.rpartition(" :: ")[2] for each in described.get_all("Classifier", []) if "License ::" in each]:
         component["licenses"] = [{"license": {"name": each}} for each in names]
     return component

@@ -7,8 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from chimera_cluster import gateway as envoy_gateway
-from chimera_cluster import lifecycle, namespace, network
+from chimera_cluster import gateway, lifecycle, namespace, network
 from chimera_cluster.cluster import Cluster
 from chimera_cluster.errors import ClusterError
 from chimera_cluster.images import making
@@ -61,18 +60,18 @@ def images(
     making.make(names or PARTS, IMAGES)
 
 
-@application.command()
-def gateway() -> None:
+@application.command(gateway.NAME)
+def envoy_gateway() -> None:
     """Install Envoy Gateway into the cluster of this machine."""
     found = network.find()
     if isinstance(found, network.Inside):
-        envoy_gateway.install(Cluster(found.place.kubeconfig, found), IMAGES)
+        gateway.install(Cluster(found.place.kubeconfig, found), IMAGES)
         return
     if found is not None:
         raise ClusterError("KUBECONFIG names a cluster: install Envoy Gateway there as its documentation says")
-    PROGRAMS.build_all(envoy_gateway.PROGRAMS_NEEDED)
-    making.make(envoy_gateway.IMAGES_NEEDED, IMAGES)
-    run([sys.executable, "-m", "chimera_cluster", "gateway"])
+    PROGRAMS.build_all(gateway.PROGRAMS_NEEDED)
+    making.make(gateway.IMAGES_NEEDED, IMAGES)
+    run([sys.executable, "-m", "chimera_cluster", gateway.NAME])
 
 
 def main() -> int:

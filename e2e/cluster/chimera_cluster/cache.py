@@ -28,6 +28,20 @@ def once(target: Path, make: Callable[[Path], None]) -> Path:
     return target
 
 
+def keep_newest(folder: Path, name: str, *, count: int) -> None:
+    """Remove what is out of date among the folders NAME-DIGEST, however often each was made.
+
+    Args:
+        folder: Where they are.
+        name: What they have in common.
+        count: How many stay.
+    """
+    made = [path for path in folder.glob(f"{name}-*") if path.is_dir() and path.name.rpartition("-")[0] == name]
+    for path in sorted(made, key=lambda path: path.stat().st_mtime)[:-count]:
+        shutil.rmtree(path)
+        path.with_suffix(".lock").unlink(missing_ok=True)
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold a lock that ends with its process, however that ends."""

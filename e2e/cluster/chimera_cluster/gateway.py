@@ -12,8 +12,9 @@ from chimera_cluster.commands import output
 from chimera_cluster.images import envoy, names
 from chimera_cluster.programs.catalog import PROGRAMS
 
-PROGRAMS_NEEDED = ("crds", "envoy-gateway", "helm")
-IMAGES_NEEDED = ("envoy-gateway", envoy.NAME)
+NAME = "envoy-gateway"  # of its program, its image and the command that installs it
+PROGRAMS_NEEDED = ("crds", NAME, "helm")
+IMAGES_NEEDED = (NAME, envoy.NAME)
 SPACE = "envoy-gateway-system"
 CLASS = "envoy"
 
@@ -37,7 +38,7 @@ def install(cluster: Cluster, images: Path) -> None:
         cluster.apply(path.read_text())
     with tempfile.TemporaryDirectory(prefix="chimera-chart-") as folder:
         chart = Path(folder) / "chart"
-        shutil.copytree(PROGRAMS.folder("envoy-gateway") / "chart", chart)
+        shutil.copytree(PROGRAMS.folder(NAME) / "chart", chart)
         (chart / "values.yaml").write_text(values((chart / "values.tmpl.yaml").read_text()))
         _helm(chart)
     cluster.apply(_MANIFEST.read_text())
@@ -47,12 +48,12 @@ def install(cluster: Cluster, images: Path) -> None:
 
 def values(template: str) -> str:
     """Return the chart's values: its own are a template, which its release fills in."""
-    image = names.own("envoy-gateway")
+    image = names.own(NAME)
     return Template(template).substitute(GatewayImage=image, GatewayImagePullPolicy="IfNotPresent")
 
 
 def _helm(chart: Path) -> None:
-    where = ["envoy-gateway", str(chart), f"--namespace={SPACE}", "--create-namespace"]
+    where = [NAME, str(chart), f"--namespace={SPACE}", "--create-namespace"]
     # Spreads a gateway's endpoints over zones by a webhook; there is one node.
     settings = ["--set=topologyInjector.enabled=false"]
     output(["helm", "upgrade", "--install", *where, *settings, "--wait", "--timeout=180s"])

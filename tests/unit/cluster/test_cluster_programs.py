@@ -7,7 +7,7 @@ from threading import Event
 
 import pytest
 
-from chimera_cluster.programs.catalog import CONTROL_PLANE, NODE, PROGRAMS, Catalog
+from chimera_cluster.programs.catalog import CONTROL_PLANE, NODE, PEERS, PROGRAMS, Catalog
 from chimera_cluster.programs.recipes import Recipe
 
 Workshop = Callable[[Recipe], Catalog]
@@ -113,4 +113,4 @@ def test_each_thing_has_its_module() -> None:
     modules = {path.name for path in PROGRAMS.modules.iterdir()}
 
     assert set(PROGRAMS.recipes) == modules
-    assert set(CONTROL_PLANE) <= set(NODE) <= modules
+    assert {*CONTROL_PLANE, *NODE, *PEERS} <= modules

@@ -84,6 +84,7 @@ class Buildah:
         dated = [f"--timestamp={order.epoch}", "--isolation=chroot"]
         self._run("build", *dated, *order.flags(), str(order.context))
         self._run("push", "--disable-compression", order.name, f"oci-archive:{archive}:{order.name}")
+        self._run("rmi", order.name)  # the archive is what counts; a store would grow by every build
 
     def _run(self, *arguments: str) -> None:
         store = [f"--root={self.store}/root", f"--runroot={self.store}/run", "--storage-driver=overlay"]

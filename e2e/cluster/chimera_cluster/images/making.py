@@ -5,8 +5,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,35 +70,33 @@ def make(names: Iterable[str], target: Path) -> None:
     """
     target.mkdir(parents=True, exist_ok=True)
     shop = workshop()
-    for name in names:
-        started = time.monotonic()
-        made = _made(name, shop)
-        link = target / f"{name}.tar"
-        link.unlink(missing_ok=True)
-        link.symlink_to(made)
-        if name in PARTS:
-            (target / f"{name}.cdx.json").write_bytes(extract(made, BILL))
-        _weigh(name, made, time.monotonic() - started)
+    with tempfile.TemporaryDirectory(prefix="chimera-wheel-") as folder:
+        for name in names:
+            started = time.monotonic()
+            made = _made(name, shop, Path(folder))
+            link = target / f"{name}.tar"
+            link.unlink(missing_ok=True)
+            link.symlink_to(made)
+            if name in PARTS:
+                (target / f"{name}.cdx.json").write_bytes(extract(made, BILL))
+            _weigh(name, made, time.monotonic() - started)
 
 
-def _made(name: str, shop: Workshop) -> Path:
+def _made(name: str, shop: Workshop, folder: Path) -> Path:
     if name in PARTS:
-        with _wheels(name, shop.release) as folder:
-            source = parts.source(name, shop.release, folder, shop.foundation, shop.archive)
-            return store.archive(source, shop.builder)
+        source = parts.source(name, shop.release, _wheels(name, shop.release, folder), shop.foundation, shop.archive)
+        return store.archive(source, shop.builder)
     if name == envoy.NAME:
         return store.archive(envoy.source(shop.foundation, shop.archive), shop.builder)
     PROGRAMS.build_all([name])
     return store.archive(static.source(name), shop.builder)
 
 
-@contextmanager
-def _wheels(name: str, made: Release) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="chimera-wheels-") as folder:
-        for lock in (ROOT / "requirements" / f"{name}.lock", ROOT / "images" / "pip.lock"):
-            wheels.download(lock, Path(folder))
-        wheels.own(made, Path(folder))
-        yield Path(folder)
+def _wheels(name: str, release: Release, folder: Path) -> list[Path]:
+    """Return all wheels of a part; that of this tree, the same in all of them, is built in the folder once."""
+    own = next(folder.glob("*.whl"), None) or wheels.own(release, folder)
+    locks = (ROOT / "requirements" / f"{name}.lock", ROOT / "images" / "pip.lock")
+    return [own, *(wheel for lock in locks for wheel in wheels.locked(lock))]
 
 
 def _weigh(name: str, archive: Path, seconds: float) -> None:

@@ -1,6 +1,6 @@
 """Chimera's own images: each of its own Dockerfile and only the wheels that its extra locks."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,18 +60,18 @@ def labels(part: str, release: Release, base_name: str) -> dict[str, str]:
     return {f"org.opencontainers.image.{key}": value for key, value in said.items()}
 
 
-def source(part: str, release: Release, wheels: Path, base_name: str, base_archive: Path | None) -> Source:
+def source(part: str, release: Release, wheels: Iterable[Path], base_name: str, base_archive: Path | None) -> Source:
     """Return what a part's image is made from.
 
     Args:
         part: Its name.
         release: Which Chimera.
-        wheels: Folder of its wheels, its own and pip's among them.
+        wheels: Its own, those that its lock names, and pip's.
         base_name: Of the image that it stands on.
         base_archive: Where that one is, if it is ours.
     """
     package = ROOT / "images" / "chimera_image"
-    files = {f"wheels/{path.name}": path for path in wheels.glob("*.whl")}
+    files = {f"wheels/{path.name}": path for path in wheels}
     files |= {f"chimera_image/{path.name}": path for path in package.glob("*.py")}
     return Source(
         name=names.of_part(part, release.version),

@@ -12,6 +12,9 @@ from chimera_cluster.images.builder import Builder, Order
 
 ARCHIVE = "image.tar"
 
+# Builds of an image that stay: some working trees beside each other, and the one before.
+_KEPT = 4
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
@@ -65,8 +68,11 @@ def archive(source: Source, builder: Builder) -> Path:
             )
             builder.build(order, target / ARCHIVE)
 
-    name = source.name.rpartition("/")[2].partition(":")[0]
-    return cache.once(cache.HOME / "images" / f"{name}-{source.digest()[:16]}", make) / ARCHIVE
+    folder, name = cache.HOME / "images", source.name.rpartition("/")[2].partition(":")[0]
+    made = cache.once(folder / f"{name}-{source.digest()[:16]}", make)
+    made.touch()  # in use
+    cache.keep_newest(folder, name, count=_KEPT)
+    return made / ARCHIVE
 
 
 def _fill(context: Path, source: Source) -> None:
