@@ -20,7 +20,7 @@ CONFORM = $(BIN)/python -m chimera_conformance --strict --envoy
 LAUNCH = {python} e2e/conformance/pickers/chimera.py --port {port} --endpoints {endpoints} --folder {folder}
 comma := ,
 
-.PHONY: help up demo test conformance controlplane peers images cluster cluster-down check lint format proto manifests lock bench bundle clean fuzz chaos soak
+.PHONY: help up demo test conformance controlplane helm peers images cluster cluster-down check lint format proto manifests lock bench bundle clean fuzz chaos soak
 
 help: ## list the targets
 	@grep -hE '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -55,7 +55,7 @@ up: .venv ## serve a pool on this machine until stopped (POOL=file)
 demo: .venv ## replay measured agent workflows through Envoy, picker and simulated engines
 	$(BIN)/chimera demo
 
-test: $(BIN)/.encoders $(if $(GO),controlplane peers) ## run every test
+test: $(BIN)/.encoders $(if $(GO),controlplane helm peers) ## run every test
 	$(BIN)/pytest
 
 conformance: .venv ## hold the picker against the endpoint picker protocol, directly and through Envoy
@@ -67,6 +67,9 @@ conformance: .venv ## hold the picker against the endpoint picker protocol, dire
 
 controlplane: .venv ## build Kubernetes for the tests, once for a user; minutes the first time (needs go)
 	$(BIN)/python -m chimera_cluster build etcd kube crds gateways
+
+helm: .venv ## build Helm 4 and 3, by which the chart is tested, once for a user (needs go)
+	$(BIN)/python -m chimera_cluster build helm helm3
 
 peers: .venv ## build what the transport's tests talk HTTP/2 with, once for a user (needs go)
 	$(BIN)/python -m chimera_cluster build h2spec gateway
@@ -102,7 +105,7 @@ format: .venv ## format and fix what can be fixed
 proto: .venv ## regenerate chimera_proto from proto/
 	$(BIN)/python proto/generate.py
 
-manifests: .venv ## regenerate the CRDs and their reference from chimera_operator.api
+manifests: .venv ## regenerate the CRDs, their reference, dashboards and the chart's copies
 	$(BIN)/python manifests/generate.py
 
 bundle: .venv ## retrain and measure the bundle that ships in the wheel, five fits

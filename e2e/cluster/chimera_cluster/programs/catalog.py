@@ -66,6 +66,7 @@ class Catalog:
 
 _CONTAINERD = "github.com/containerd/containerd/v2"
 _GATEWAY = "github.com/envoyproxy/gateway"
+_HELM_3 = "helm.sh/helm/v3"
 _PROMETHEUS = "github.com/prometheus/prometheus"
 _COMPONENT = "k8s.io/component-base/version"
 
@@ -126,6 +127,18 @@ PROGRAMS = Catalog(
         "h2spec": (Binary(name="h2spec", package="github.com/summerwind/h2spec/cmd/h2spec"),),
         "gateway": (Binary(name="gateway"),),
         "helm": (Binary(name="helm", package="helm.sh/helm/v4/cmd/helm"),),
+        "helm3": (
+            Binary(
+                name="helm",
+                package=f"{_HELM_3}/cmd/helm",
+                version="k8s.io/client-go",
+                # Without them it takes a cluster that it does not ask for one of 1.20; the client of 1.x is 0.x.
+                variables=(
+                    f"{_HELM_3}/pkg/chartutil.k8sVersionMajor=1",
+                    f"{_HELM_3}/pkg/chartutil.k8sVersionMinor={{minor}}",
+                ),
+            ),
+        ),
         "envoy-gateway": (
             Binary(name="envoy-gateway", package=f"{_GATEWAY}/cmd/envoy-gateway"),
             Files(source=_GATEWAY, root="charts/gateway-helm", folder="chart"),
@@ -140,5 +153,6 @@ PROGRAMS = Catalog(
 )
 
 CONTROL_PLANE = ("etcd", "kube", "crds", "gateways")
+HELM = ("helm", "helm3")
 PEERS = ("h2spec", "gateway")
 NODE = ("etcd", "kube", "crds", "containerd", "coredns", "pause")
