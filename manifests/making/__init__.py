@@ -1,0 +1,1 @@
+"""What `generate.py` writes, where no room of the tree makes it."""
