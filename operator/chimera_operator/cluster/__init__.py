@@ -1,0 +1,1 @@
+"""The cluster: asked, mirrored and written to. What should be there is decided elsewhere."""
