@@ -1,0 +1,1 @@
+"""What those who run the operator see: logs, metrics, probes."""
