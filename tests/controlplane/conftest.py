@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator
 
 import pytest
+import yaml
 from clusters import Cluster, connected
 from control_planes import ControlPlane, control_plane
 
 from chimera_cluster.programs.catalog import PROGRAMS
+from chimera_operator.api import crds
 
 __all__ = ["control_plane"]
 
@@ -16,6 +18,13 @@ async def cluster(control_plane: ControlPlane, definitions: list[str]) -> AsyncI
     async with connected(control_plane.kubeconfig()) as found:
         await found.install(definitions)
         yield found
+
+
+@pytest.fixture
+async def namespace(cluster: Cluster) -> str:
+    """Return a new namespace of a cluster that knows pools."""
+    await cluster.install([yaml.safe_dump(each) for each in crds.definitions().values()])
+    return await cluster.namespace()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -13,6 +14,9 @@ import yaml
 from control_planes import ControlPlane
 from kubernetes.aio import client, config
 from kubernetes.aio.dynamic import DynamicClient
+
+from chimera_operator.cluster import resources
+from chimera_operator.rendering.kinds import Kind
 
 POOL_GROUP = {"group": "inference.networking.k8s.io", "version": "v1", "plural": "inferencepools"}
 _numbers = itertools.count(1)
@@ -38,6 +42,43 @@ class Cluster:
             for document in yaml.safe_load_all(documents) if isinstance(documents, str) else [documents]:
                 resource = await dynamic.resources.get(api_version=document["apiVersion"], kind=document["kind"])
                 await dynamic.server_side_apply(resource, document, field_manager="tests", force_conflicts=True)
+
+    async def get(self, api_version: str, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
+        """Return an object; None where there is none."""
+        path = resources.path(Kind(api_version, kind), namespace=namespace, name=name)
+        try:
+            return await self.ask("GET", path)
+        except client.ApiException as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def list(self, api_version: str, kind: str, namespace: str) -> list[dict[str, Any]]:
+        """Return the objects of a kind."""
+        found = await self.ask("GET", resources.path(Kind(api_version, kind), namespace=namespace))
+        items: list[dict[str, Any]] = found["items"]
+        return items
+
+    async def edit(self, api_version: str, kind: str, namespace: str, name: str, **changes: Any) -> None:
+        """Change an object by a merge patch, as a person with `kubectl edit` does."""
+        path = resources.path(Kind(api_version, kind), namespace=namespace, name=name)
+        await self.ask("PATCH", f"{path}?fieldManager=kubectl-edit", changes)
+
+    async def delete(self, api_version: str, kind: str, namespace: str, name: str) -> None:
+        """Delete an object."""
+        await self.ask("DELETE", resources.path(Kind(api_version, kind), namespace=namespace, name=name))
+
+    async def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the answer to any call."""
+        headers = {"Accept": "application/json", "Content-Type": "application/merge-patch+json"}
+        request = await self.api.param_serialize(method, path, header_params=headers, auth_settings=["BearerToken"])
+        verb, url, sent, *_ = request
+        response = await self.api.call_api(verb, url, sent, body=body)
+        await response.read()
+        if response.status >= 400:
+            raise client.ApiException(http_resp=response)
+        found: dict[str, Any] = json.loads(response.data)
+        return found
 
     async def namespace(self) -> str:
         """Return a new namespace in which pods can be made: with its default service account, whoever makes that."""

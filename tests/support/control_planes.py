@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import built_programs
@@ -84,9 +85,10 @@ class ControlPlane:
         self._await_healthy(API_SERVER, f"https://127.0.0.1:{self.port}/readyz")
 
     @contextmanager
-    def controller_manager(self) -> Iterator[None]:
-        """Run the controllers: garbage collection, namespaces, workloads, service accounts."""
+    def controller_manager(self, more: Mapping[str, object] = MappingProxyType({})) -> Iterator[None]:
+        """Run the controllers, with more flags: garbage collection, namespaces, workloads, service accounts."""
         flags = {
+            **more,
             "service-account-private-key-file": self.folder / "accounts.key",
             "root-ca-file": self.folder / "ca.crt",
             "use-service-account-credentials": "true",
