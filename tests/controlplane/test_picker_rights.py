@@ -1,10 +1,9 @@
 """A picker needs no more rights than manifests/rbac/picker.yaml gives it."""
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from actions import READ, WRITE, Action, actions
 from cluster_pickers import cluster_picker, config
 from clusters import Cluster, connected, until
 from control_planes import ControlPlane
@@ -15,34 +14,6 @@ pytestmark = pytest.mark.anyio
 
 RIGHTS = (Path(__file__).resolve().parents[2] / "manifests" / "rbac" / "picker.yaml").read_text()
 POOL_GROUP = "inference.networking.k8s.io"
-READ = ("get", "list", "watch")
-WRITE = ("create", "update", "patch", "delete", "deletecollection")
-
-
-class Action(NamedTuple):
-    """Something to do to a resource, which is named as in a role."""
-
-    verb: str
-    resource: str
-    name: str = ""
-    group: str = ""
-
-    def attributes(self, namespace: str) -> client.V1ResourceAttributes:
-        resource, _, subresource = self.resource.partition("/")
-        return client.V1ResourceAttributes(
-            namespace=namespace,
-            verb=self.verb,
-            group=self.group,
-            resource=resource,
-            subresource=subresource,
-            name=self.name,
-        )
-
-
-def actions(verbs: Iterable[str], resource: str, name: str = "", group: str = "") -> list[Action]:
-    return [Action(verb, resource, name, group) for verb in verbs]
-
-
 ALLOWED = [
     *actions(READ, "pods"),
     *actions(READ, "inferencepools", "assistants", POOL_GROUP),
