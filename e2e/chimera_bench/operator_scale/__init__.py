@@ -1,0 +1,1 @@
+"""What an operator costs that looks after very many pools."""
