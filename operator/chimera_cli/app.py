@@ -10,6 +10,8 @@ from chimera_cli.calibrate import calibrate
 from chimera_cli.demo import demo
 from chimera_cli.evaluate import EvaluateCommand, evaluate
 from chimera_cli.explain import explain
+from chimera_cli.plan import plan
+from chimera_cli.status import status
 from chimera_cli.train import train
 from chimera_cli.up import up
 
@@ -19,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # a traceback with local variables could show prompts and keys
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (up, demo, explain, train, calibrate):
+for command in (up, demo, plan, status, explain, train, calibrate):
     app.command()(command)
 app.command(cls=EvaluateCommand)(evaluate)
 app.add_typer(bench)

@@ -21,16 +21,27 @@ def load_pool(path: Path) -> HeterogeneousModelPool:
     Raises:
         PoolFileError: The file cannot be read, is no YAML, or its pool breaks a rule.
     """
+    document = load_document(path)
     try:
-        pool = parse_pool(yaml.load(path.read_bytes(), Loader=_UniqueKeyLoader))  # noqa: S506 - a SafeLoader
+        pool = parse_pool(document)
         step_times(pool)
+    except PoolError as error:
+        raise PoolFileError(f"{path}: {error}") from None
+    return _anchored(pool, path.absolute().parent)
+
+
+def load_document(path: Path) -> Any:
+    """Return what a YAML or JSON file says, whatever that is.
+
+    Raises:
+        PoolFileError: The file cannot be read, or is no YAML.
+    """
+    try:
+        return yaml.load(path.read_bytes(), Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
     except OSError as error:
         raise PoolFileError(f"{path}: {error.strerror}") from None
     except yaml.YAMLError as error:
         raise PoolFileError(f"{path}: {_yaml_rule(error)}") from None
-    except PoolError as error:
-        raise PoolFileError(f"{path}: {error}") from None
-    return _anchored(pool, path.absolute().parent)
 
 
 def with_routing(pool: HeterogeneousModelPool, routing: Mapping[str, Any]) -> HeterogeneousModelPool:
