@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 import built_programs
+import kwok_stages
 import pytest
 from envoys import free_port
 
@@ -22,11 +23,12 @@ from chimera_cluster.kubeconfigs import certificate, kubeconfig
 from chimera_cluster.programs.catalog import CONTROL_PLANE, PROGRAMS
 from chimera_operator.local import launch
 
-ADMIN, API_SERVER, CONTROLLER_MANAGER, SCHEDULER = (
+ADMIN, API_SERVER, CONTROLLER_MANAGER, SCHEDULER, KWOK = (
     "admin",
     "kube-apiserver",
     "kube-controller-manager",
     "kube-scheduler",
+    "kwok",
 )
 _START = 45.0  # seconds that a program gets to be ready; 2 to 5 on a quiet machine
 
@@ -102,6 +104,25 @@ class ControlPlane:
         """Run what assigns pods to nodes."""
         with self._controller(SCHEDULER, {}):
             yield
+
+    @contextmanager
+    def nodes(self) -> Iterator[None]:
+        """Run kwok, which plays the kubelets of all nodes; `kwok_stages` says what becomes of pods."""
+        port, stages = free_port(), self.folder / "stages.yaml"
+        kwok_stages.write(stages)
+        flags = {
+            "kubeconfig": self.kubeconfig(),
+            "config": stages,
+            "cidr": "10.20.0.0/16",
+            "node-lease-duration-seconds": 40,
+            "server-address": f"127.0.0.1:{port}",
+        }
+        self._run(KWOK, KWOK, flags, "--manage-all-nodes")
+        try:
+            self._await_healthy(KWOK, f"http://127.0.0.1:{port}/healthz")
+            yield
+        finally:
+            self._stop(KWOK)
 
     def stop_api_server(self) -> None:
         """Kill the API server and leave everything else."""

@@ -152,7 +152,7 @@ PROGRAMS = Catalog(
     },
 )
 
-CONTROL_PLANE = ("etcd", "kube", "crds", "gateways")
+CONTROL_PLANE = ("etcd", "kube", "crds", "gateways", "kwok")
 HELM = ("helm", "helm3")
 PEERS = ("h2spec", "gateway")
 NODE = ("etcd", "kube", "crds", "containerd", "coredns", "pause")
