@@ -66,7 +66,7 @@ conformance: .venv ## hold the picker against the endpoint picker protocol, dire
 	$(CONFORM) --tls --profile tls --profile core --case 'tls.*' --case 'response.*' --case 'envoy.*' --picker "$(LAUNCH)"
 
 controlplane: .venv ## build Kubernetes for the tests, once for a user; minutes the first time (needs go)
-	$(BIN)/python -m chimera_cluster build etcd kube crds gateways
+	$(BIN)/python -m chimera_cluster build etcd kube crds gateways kwok
 
 helm: .venv ## build Helm 4 and 3, by which the chart is tested, once for a user (needs go)
 	$(BIN)/python -m chimera_cluster build helm helm3

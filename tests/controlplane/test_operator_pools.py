@@ -1,4 +1,4 @@
-"""Pools by the real plan, on a real API server with real controllers and scheduler; only the nodes are a toy."""
+"""Pools by the real plan, on a real API server with real controllers and scheduler; kwok plays the nodes."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from clusters import Cluster, until
 from control_planes import ControlPlane
+from fake_nodes import Nodes
 from grounds import DEPLOYMENT, POOLS, Ground
+from kwok_stages import CRASHED, CRASHING, KILLED, NO_IMAGE, OUT_OF_MEMORY, SLOW
 from operators import Operator, operator
 from pool_documents import COEFFICIENTS, pool_document
-from toy_kubelets import Nodes, nodes
 
+from chimera_operator.api.names import MODEL_LABEL
 from chimera_operator.planning.plan import plan
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(180)]  # controllers that back off, on a busy machine
@@ -43,21 +45,24 @@ class Whole(Ground):
         await until(there, seconds=seconds)
         await self.operator.still()
 
+    async def failures(self) -> dict[str, tuple[str, int | None] | None]:
+        """Return by model why it does not serve, with the exit code."""
+        status = (await self.there(POOLS, "pool")).get("status", {})
+        failures = {each["name"]: each.get("lastFailure") for each in status.get("models", ())}
+        return {name: found and (found["reason"], found.get("exitCode")) for name, found in failures.items()}
+
     async def engines(self) -> set[tuple[str, str]]:
         """Return model and identity of every engine's pod."""
         pods = await self.cluster.list("v1", "Pod", self.namespace)
-        named = [each for each in pods if "chimera.dev/model" in each["metadata"]["labels"]]
-        return {(each["metadata"]["labels"]["chimera.dev/model"], each["metadata"]["uid"]) for each in named}
+        named = [each for each in pods if MODEL_LABEL in _labels(each)]
+        return {(_labels(each)[MODEL_LABEL], each["metadata"]["uid"]) for each in named}
 
 
 @asynccontextmanager
 async def whole(control_plane: ControlPlane, cluster: Cluster, namespace: str) -> AsyncIterator[Whole]:
-    with control_plane.controller_manager(), control_plane.scheduler():
-        async with (
-            operator(control_plane.kubeconfig(), f"--namespace={namespace}", planner=plan) as running,
-            nodes(cluster, namespace) as there,
-        ):
-            yield Whole(cluster, namespace, running, there)
+    with control_plane.controller_manager(), control_plane.scheduler(), control_plane.nodes():
+        async with operator(control_plane.kubeconfig(), f"--namespace={namespace}", planner=plan) as running:
+            yield Whole(cluster, namespace, running, Nodes(cluster))
 
 
 def pool(*models: dict[str, Any], **spec: Any) -> dict[str, Any]:
@@ -136,9 +141,7 @@ async def test_an_accelerator_that_is_missing_is_told(
         await ground.apply(pool(small(), large()))
 
         async def told() -> bool:
-            status = (await ground.there(POOLS, "pool")).get("status", {})
-            failures = {each["name"]: each.get("lastFailure", {}).get("reason") for each in status.get("models", ())}
-            return failures == {"small": None, "large": "Unschedulable"}
+            return await ground.failures() == {"small": None, "large": ("Unschedulable", None)}
 
         await until(told, seconds=60.0)
         assert (await ground.conditions())["CapacityLimited"][0] == "True"
@@ -152,22 +155,68 @@ async def test_an_accelerator_that_is_missing_is_told(
             await ground.nodes.remove(f"{namespace}-{name}")
 
 
-async def test_a_crash_is_told(control_plane: ControlPlane, cluster: Cluster, namespace: str) -> None:
-    """With the exit code; the other models serve, and an Event says it once."""
+async def test_why_replicas_do_not_serve_is_told(control_plane: ControlPlane, cluster: Cluster, namespace: str) -> None:
+    """By reason and exit code; the others serve, and each Event is posted once."""
     async with whole(control_plane, cluster, namespace) as ground:
-        ground.nodes.broken["other"] = 3
         await ground.nodes.add(f"{namespace}-cpu")
-        await ground.apply(pool(small(), small(name="other")))
+        await ground.apply(pool(small(), *(small(name=name) for name in (CRASHING, KILLED, NO_IMAGE))))
+        wanted = {
+            "small": None,
+            CRASHING: ("CrashLoop", CRASHED),
+            KILLED: ("OutOfMemory", OUT_OF_MEMORY),
+            NO_IMAGE: ("ImagePull", None),
+        }
 
         async def told() -> bool:
-            status = (await ground.there(POOLS, "pool")).get("status", {})
-            models = {each["name"]: each for each in status.get("models", ())}
-            found = models.get("other", {}).get("lastFailure", {})
-            return found.get("exitCode") == 3 and models["small"]["phase"] == "Ready"
+            return await ground.failures() == wanted
 
         await until(told, seconds=60.0)
+        status = (await ground.there(POOLS, "pool"))["status"]
+        phases = {each["name"]: each["phase"] for each in status["models"]}
+        assert phases == {"small": "Ready", **dict.fromkeys((CRASHING, KILLED, NO_IMAGE), "Failed")}
         await ground.operator.still()
-        warnings = [each for each in await ground.events() if each.get("reportingController", "").startswith("chimera")]
-        texts = [each["note"] for each in warnings if each["type"] == "Warning" and "other" in each["note"]]
-        assert len(texts) == len(set(texts)) > 0
+        texts = [each["note"] for each in await ground.events() if each["reportingController"].startswith("chimera")]
+        assert len(texts) == len(set(texts)) >= 3
         await ground.nodes.remove(f"{namespace}-cpu")
+
+
+async def test_an_engine_that_loads_is_waited_for(
+    control_plane: ControlPlane, cluster: Cluster, namespace: str
+) -> None:
+    """It is no failure, the model is not ready before its engine is, and then it is."""
+    async with whole(control_plane, cluster, namespace) as ground:
+        await ground.nodes.add(f"{namespace}-cpu")
+        await ground.apply(pool(small(name=SLOW)))
+
+        async def loading() -> bool:
+            pods = await cluster.list("v1", "Pod", namespace)
+            return any(each["status"].get("phase") == "Running" for each in pods if MODEL_LABEL in _labels(each))
+
+        await until(loading, seconds=60.0)
+        assert await ground.failures() == {SLOW: None}
+        assert (await ground.conditions())["Ready"][0] == "False"
+
+        await ground.ready()
+        await ground.nodes.remove(f"{namespace}-cpu")
+
+
+async def test_what_is_mended_is_told_no_longer(control_plane: ControlPlane, cluster: Cluster, namespace: str) -> None:
+    """A model that failed and was taken out leaves nothing behind in the status."""
+    async with whole(control_plane, cluster, namespace) as ground:
+        await ground.nodes.add(f"{namespace}-cpu")
+        await ground.apply(pool(small(), small(name=CRASHING)))
+
+        async def failed() -> bool:
+            return (await ground.failures()).get(CRASHING) == ("CrashLoop", CRASHED)
+
+        await until(failed, seconds=60.0)
+        await ground.apply(pool(small()))
+        await ground.ready()
+
+        assert await ground.failures() == {"small": None}
+        await ground.nodes.remove(f"{namespace}-cpu")
+
+
+def _labels(manifest: dict[str, Any]) -> dict[str, str]:
+    labels: dict[str, str] = manifest["metadata"].get("labels", {})
+    return labels

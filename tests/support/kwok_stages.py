@@ -88,9 +88,11 @@ conditions:
 
 _POD = """
 {{ $now := Now }}
+{{ $ip := .status.podIP }}
 phase: PHASE
 startTime: {{ $now | Quote }}
-podIP: {{ or .status.podIP ( PodIPWith .spec.nodeName false .metadata.uid .metadata.name .metadata.namespace ) | Quote }}
+{{ with .metadata }}{{ $ip = or $ip ( PodIPWith $.spec.nodeName false .uid .name .namespace ) }}{{ end }}
+podIP: {{ $ip | Quote }}
 conditions:
 - {type: Initialized, status: "True", lastTransitionTime: {{ $now | Quote }}}
 - {type: ContainersReady, status: "READY", lastTransitionTime: {{ $now | Quote }}}
