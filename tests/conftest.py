@@ -1,11 +1,12 @@
 """What every test shares: asyncio for coroutines, and hypothesis without a deadline on a shared machine."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import wraps
 from inspect import iscoroutinefunction
 
 import pytest
+import structlog
 from hypothesis import settings
 
 settings.register_profile("chimera", deadline=None, max_examples=60, derandomize=True)
@@ -20,6 +21,13 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 async def one_loop(anyio_backend: str) -> None:
     """Keep one event loop for all tests that ask for it: grpc.aio's poller outlives the loop it first saw."""
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """Forget what a command that ran inside a test has done to logging: its standard error is closed by now."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.hookimpl(tryfirst=True)
