@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import json
 import os
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from chimera_bench.operator_scale.ground import Ground
 from chimera_bench.operator_scale.measuring import Figures, measure
 from chimera_operator.cluster import credentials
 from chimera_operator.cluster.client import ApiServer
+from chimera_operator.cluster.errors import ClusterError
+from chimera_operator.local.errors import LocalError
 
 
 class _Uncounted:
@@ -76,7 +79,10 @@ def main() -> None:
     told = parser.parse_args()
     if told.kubeconfig is None:
         parser.error("--kubeconfig or $KUBECONFIG must name the cluster")
-    found = asyncio.run(run(Path(told.kubeconfig), told.pools, idle_seconds=told.idle, changes=told.changes))
+    try:
+        found = asyncio.run(run(Path(told.kubeconfig), told.pools, idle_seconds=told.idle, changes=told.changes))
+    except (LocalError, ClusterError) as error:
+        sys.exit(f"{parser.prog}: {error}")
     if told.json:
         Console().print_json(json.dumps(asdict(found)))
     else:

@@ -43,6 +43,7 @@ class Ground:
 
     def __init__(self, api: Api, pools: int) -> None:
         self.names = tuple(Name(f"scale-{number % NAMESPACES}", f"pool-{number}") for number in range(pools))
+        self._places = frozenset(name.namespace for name in self.names)
         self._api = api
 
     async def prepare(self) -> None:
@@ -50,13 +51,12 @@ class Ground:
         for definition in crds.definitions().values():
             await self._apply(_DEFINITION, Name("", definition["metadata"]["name"]), spec=definition["spec"])
         await until(self._served)
-        places = {HOME, *(name.namespace for name in self.names)}
-        await _together(self._apply(_NAMESPACE, Name("", place)) for place in places)
+        await _together(self._apply(_NAMESPACE, Name("", place)) for place in {HOME, *self._places})
         await _together(self.scale(name, 1) for name in self.names)
 
     async def remove(self) -> None:
         """Delete the namespaces, and with them everything in them."""
-        for place in {HOME, *(name.namespace for name in self.names)}:
+        for place in {HOME, *self._places}:
             await self._api.call(Call(verb=Verb.DELETE, path=resources.path(_NAMESPACE, name=place)))
 
     async def run_pods(self) -> None:
@@ -96,7 +96,7 @@ class Ground:
 
     async def _pods(self) -> list[dict[str, Any]]:
         found = await self._get(resources.path(POD), labelSelector=f"{MANAGED_BY_LABEL}={MANAGER}")
-        return list(found["items"])
+        return [pod for pod in found["items"] if pod["metadata"]["namespace"] in self._places]
 
     async def _run(self, metadata: dict[str, Any], number: int) -> None:
         ip = f"10.{100 + number // 65536}.{number // 256 % 256}.{number % 256}"
