@@ -128,10 +128,10 @@ async def test_without_an_operator_nothing_is_planned(
     file = tmp_path / "pool.yaml"
     file.write_text(yaml.safe_dump(pool_document(model("small"))))
 
-    told = await chimera(ground, control_plane, "plan", str(file))
+    told = await chimera(ground, control_plane, "plan", str(file), "--operator-namespace", ground.namespace)
 
     assert told.exit_code == 2
-    assert told.stderr == "no operator is in chimera-system: see --operator-namespace, or --offline\n"
+    assert told.stderr == f"no operator is in {ground.namespace}: see --operator-namespace, or --offline\n"
 
 
 async def test_status_is_shown(ground: Ground, control_plane: ControlPlane) -> None:
