@@ -21,6 +21,7 @@ from chimera_operator.rendering.manifest import MANAGER, Manifest
 pytestmark = pytest.mark.anyio
 
 KINDS = {(kind.name, kind.api_version.partition("/")[0]) for kind in OPTIONAL}
+STRICTLY = [("fieldValidation", "Strict")]
 
 
 @pytest.fixture(scope="session")
@@ -51,9 +52,9 @@ async def refusals(cluster: Cluster, folder: Path, manifests: tuple[Manifest, ..
     async with DynamicClient(cluster.api, cache_file=str(folder / "discovered.json")) as dynamic:
         for manifest in manifests:
             resource = await dynamic.resources.get(api_version=manifest["apiVersion"], kind=manifest["kind"])
-            options = {"field_manager": MANAGER, "dry_run": "All", "query_params": [("fieldValidation", "Strict")]}
+            options = {"field_manager": MANAGER, "force_conflicts": True, "dry_run": "All"}
             try:
-                await dynamic.server_side_apply(resource, manifest, **options)
+                await dynamic.server_side_apply(resource, manifest, query_params=STRICTLY, **options)
             except ApiException as error:
                 message = json.loads(error.body or "{}").get("message", "")
                 refused.append(f"{manifest['kind']} {manifest['metadata']['name']}: {message}")
