@@ -16,8 +16,10 @@ from chimera_operator.rendering.manifest import Manifest
 WATCH = 240  # seconds after which the server ends a watch, up to twice that by chance; 20 watches are a call each 18 s
 SHORTEST = 1.0  # seconds; a watch that ends before that without a word is a failure, for client-go too
 ABSENCE = 60.0  # seconds after which a kind that the server does not have is asked for again
-DOUBTS = 5  # answers in a row, three seconds in all, until a kind that was there, or may not be seen, counts as absent
 PAGE = 500  # objects that a list asks for at once, as client-go does: 2 to 5 MB
+# Seconds of such answers alone until a kind that was there, or may not be seen, counts as absent: an API server that
+# starts denies everything until it has read its roles, which takes two seconds on a quiet machine.
+DOUBT = 10.0
 
 _ABSENT = frozenset({ApiFailure.NOT_FOUND, ApiFailure.FORBIDDEN})
 
@@ -68,6 +70,7 @@ class Mirror:
         self._turned = turned
         self._version: str | None = None
         self._failures = 0
+        self._missed_at: float | None = None
 
     async def run(self) -> None:
         """Mirror, for ever."""
@@ -89,9 +92,17 @@ class Mirror:
         return backoff.delay(failures, spread=spread, retry_after=retry_after)
 
     def _is_absent(self, failure: ApiFailure) -> bool:
-        """Return whether the server has said for long enough that there is nothing: one that starts says so too."""
-        at_once = failure is ApiFailure.NOT_FOUND and self.presence is not Presence.PRESENT
-        return at_once or (failure in _ABSENT and self._failures >= DOUBTS)
+        """Return whether the server has said for long enough that there is nothing: one that starts says so too.
+
+        Nothing else counts. A server that was away has said nothing, however often it was asked.
+        """
+        if failure not in _ABSENT:
+            self._missed_at = None
+            return False
+        if self._missed_at is None:
+            self._missed_at = self._watcher.clock()
+        unseen = failure is ApiFailure.NOT_FOUND and self.presence is Presence.UNKNOWN
+        return unseen or self.presence is Presence.ABSENT or self._watcher.clock() >= self._missed_at + DOUBT
 
     async def _follow(self) -> None:
         """List unless there is a version to go on from, then watch until the server ends it."""
@@ -176,6 +187,7 @@ class Mirror:
 
     def _turn(self, presence: Presence) -> None:
         before, self.presence = self.presence, presence
+        self._missed_at = None
         if presence is Presence.ABSENT:
             self._store.clear(namespace=self.subject.namespace)
         if presence is not before:

@@ -10,7 +10,7 @@ from scripted_apis import VirtualTime, settled
 from scripted_servers import Answer, Interruptions, ScriptedServer, event, failure, page, watcher
 
 from chimera_operator.cluster.errors import ApiFailure, ApiServerError
-from chimera_operator.cluster.mirror import ABSENCE, DOUBTS, PAGE, WATCH, Mirror
+from chimera_operator.cluster.mirror import ABSENCE, DOUBT, PAGE, WATCH, Mirror
 from chimera_operator.cluster.resources import POD
 from chimera_operator.cluster.store import Store
 from chimera_operator.cluster.watcher import Presence, Subject
@@ -175,25 +175,38 @@ async def test_a_kind_that_is_not_there_is_absent_and_asked_for_again() -> None:
 
 async def test_a_kind_that_was_there_is_not_given_up_at_once() -> None:
     """A server that starts may not know its definitions for a moment: nothing is forgotten for that."""
-    nothing = [refused(ApiFailure.NOT_FOUND)] * (DOUBTS - 1)
+    nothing = [refused(ApiFailure.NOT_FOUND)] * 5
     async with mirrored(page(pod("a"), version=5), *nothing, page(pod("a"), version=5), QUIET) as found:
         await found.time.passes(30.0)
         assert found.turns == [Presence.PRESENT]
         assert found.names == ["a"]
 
 
+@pytest.mark.parametrize("denied", [ApiFailure.FORBIDDEN, ApiFailure.NOT_FOUND])
+async def test_a_server_that_was_away_and_denies_everything_is_not_believed(denied: ApiFailure) -> None:
+    """An API server that restarts is away for long, and then denies for a moment what it has always had."""
+    away = [refused(ApiFailure.UNREACHABLE)] * 20
+    starting = [refused(denied)] * 2
+    async with mirrored(page(pod("a"), version=5), *away, *starting, page(pod("a"), version=9), QUIET) as found:
+        await found.time.passes(120.0)
+        assert found.turns == [Presence.PRESENT]
+        assert found.names == ["a"]
+
+
 async def test_a_kind_whose_definition_was_removed_is_absent() -> None:
     """When the server goes on saying so, its objects are gone."""
-    nothing = [refused(ApiFailure.NOT_FOUND)] * DOUBTS
+    nothing = [refused(ApiFailure.NOT_FOUND)] * 20
     async with mirrored(page(pod("a"), version=5), *nothing) as found:
-        await found.time.passes(30.0)
+        await found.time.passes(DOUBT - 1.0)
+        assert found.turns == [Presence.PRESENT]
+        await found.time.passes(10.0)
         assert found.turns == [Presence.PRESENT, Presence.ABSENT]
         assert found.names == []
 
 
 async def test_what_may_not_be_seen_counts_as_absent_in_the_end() -> None:
     """A right that is missing is asked for a few times, since a server that starts denies everything."""
-    denied = [refused(ApiFailure.FORBIDDEN)] * DOUBTS
+    denied = [refused(ApiFailure.FORBIDDEN)] * 20
     async with mirrored(*denied) as found:
         assert found.mirror.presence is Presence.UNKNOWN
         await found.time.passes(30.0)
