@@ -113,11 +113,13 @@ def await_ready(cluster: Cluster, path: str, seconds: float) -> None:
     """Wait until a pool is ready, and say what it waits for."""
     deadline, said = time.monotonic() + seconds, ""
     while True:
-        conditions = (cluster.call("GET", path) or {}).get("status", {}).get("conditions", ())
-        ready: Mapping[str, str] = next((each for each in conditions if each["type"] == "Ready"), {})
+        found = (cluster.call("GET", path) or {}).get("status", {}).get("conditions", ())
+        conditions: Mapping[str, Mapping[str, str]] = {each["type"]: each for each in found}
+        ready, accepted = conditions.get("Ready", {}), conditions.get("Accepted", {})
         if ready.get("status") == "True":
             return
-        news = f"{ready.get('reason', 'Unknown')}: {ready.get('message') or 'no operator has looked at it yet'}"
+        told = accepted if accepted.get("status") == "False" else ready
+        news = f"{told.get('reason', 'Unknown')}: {told.get('message') or 'no operator has looked at it yet'}"
         if time.monotonic() > deadline:
             raise SmokeError(f"not ready after {seconds:.0f} s: {news}")
         if news != said:

@@ -38,6 +38,7 @@ spec:
   defaults:
     engine:
       type: Simulator
+      kvTokens: 400000
   models:
     - name: small
       descriptor: {trainedAs: Meta-Llama-3-8B-Instruct, parametersB: 8, family: llama-3}

@@ -9,6 +9,7 @@ import kubernetes_validate
 import pytest
 from charts import CHART, EVERYTHING, INSTALL, MONITORING, NAMESPACE, Helm, Manifest, of_kind, plain, served
 from pod_security import breaches
+from rendered_pools import rendered
 
 from chimera_operator.api.crds import definitions
 from chimera_operator.api.parse import parse_resource
@@ -160,6 +161,7 @@ def test_pool_of_the_test_is_a_pool(helm: Helm) -> None:
         pool = parse_resource(json.loads(text))
 
         assert pool.metadata.namespace == namespace
+        assert rendered(json.loads(text))  # or nobody would look after it
         assert [model.name for model in pool.spec.models] == ["small", "large"]
 
 

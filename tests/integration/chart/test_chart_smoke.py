@@ -28,6 +28,7 @@ class World:
         url: Of all three.
         there: Whether the pool exists.
         looks: How often it is looked at before it is ready; never where negative.
+        accepted: Whether its operator takes it.
         asked: Methods and paths of calls, with the bearer of each.
         refused: Paths that are answered with 403.
     """
@@ -36,6 +37,7 @@ class World:
         self.url = f"http://127.0.0.1:{port}"
         self.there = False
         self.looks = 2
+        self.accepted = True
         self.asked: list[tuple[str, str, str]] = []
         self.refused: set[str] = set()
         self._port = port
@@ -68,7 +70,8 @@ class World:
         self.looks -= 1
         if self.looks:
             starting = {"type": "Ready", "status": "False", "reason": "Starting", "message": "small is starting"}
-            return 200, {"status": {"conditions": [starting]}}
+            invalid = {"type": "Accepted", "status": "False", "reason": "Invalid", "message": "spec.models: too few"}
+            return 200, {"status": {"conditions": [starting] if self.accepted else [invalid, starting]}}
         return 200, {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
 
 
@@ -149,6 +152,14 @@ def test_what_it_waits_for_is_told(smoke: ModuleType, world: World) -> None:
     with pytest.raises(smoke.SmokeError, match=r"^not ready after 0 s: Starting: small is starting$"):
         run(smoke, world, seconds=0.05)
     assert not world.there
+
+
+def test_pool_that_is_not_accepted_says_why(smoke: ModuleType, world: World) -> None:
+    """A pool that its operator does not take fails with the rule that it breaks."""
+    world.looks, world.accepted = -1, False
+
+    with pytest.raises(smoke.SmokeError, match=r"^not ready after 0 s: Invalid: spec.models: too few$"):
+        run(smoke, world, seconds=0.05)
 
 
 @pytest.mark.parametrize(
