@@ -20,7 +20,14 @@ CONFORM = $(BIN)/python -m chimera_conformance --strict --envoy
 LAUNCH = {python} e2e/conformance/pickers/chimera.py --port {port} --endpoints {endpoints} --folder {folder}
 comma := ,
 
-.PHONY: help up demo test conformance controlplane helm peers images cluster cluster-down check lint format proto manifests lock bench bundle clean fuzz chaos soak
+# What `make e2e` runs, in this order: the last one takes the release away.
+E2E ?= e2e/cluster/suite e2e/chaos e2e/smoke
+E2E_IMAGES = router operator simulator envoy echo
+E2E_PROGRAMS = helm prometheus
+# What is done with the cluster of this machine; nothing where KUBECONFIG names another.
+OWN_CLUSTER = $(if $(KUBECONFIG),true,$(BIN)/python -m chimera_cluster)
+
+.PHONY: help up demo test conformance controlplane helm peers images cluster cluster-down e2e check lint format proto manifests lock bench bundle clean fuzz chaos soak
 
 help: ## list the targets
 	@grep -hE '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -83,6 +90,15 @@ cluster: .venv ## start a one-node Kubernetes here (needs root, go), unless KUBE
 
 cluster-down: .venv ## end it, without a trace
 	$(BIN)/python -m chimera_cluster down
+
+e2e: .venv ## install Chimera into a cluster and hold it there under load and faults; minutes (needs what cluster needs)
+	$(if $(KUBECONFIG),,$(BIN)/pytest e2e/cluster/machine)
+	$(BIN)/python -m chimera_cluster images $(E2E_IMAGES)
+	$(BIN)/python -m chimera_cluster build $(E2E_PROGRAMS)
+	$(OWN_CLUSTER) up
+	$(OWN_CLUSTER) envoy-gateway
+	$(BIN)/python -m chimera_cluster run -- $(abspath $(BIN))/pytest -s $(E2E) || { $(OWN_CLUSTER) down; exit 1; }
+	$(OWN_CLUSTER) down
 
 fuzz: .venv ## run the fuzz targets (FUZZ_RUNS=of each)
 	$(BIN)/python tests/support/fuzzing.py --runs $(FUZZ_RUNS)

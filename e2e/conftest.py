@@ -9,11 +9,15 @@ import pytest
 
 from chimera_cluster import evidence, network
 from chimera_cluster.cluster import Cluster
+from chimera_cluster.commands import output
+from chimera_cluster.errors import ClusterError
 from chimera_cluster.images import making, names
 from chimera_cluster.images.parts import PARTS
 
 ARCHIVES = Path("out/images")
 EVIDENCE = Path("out/e2e")
+CHART = Path(__file__).resolve().parents[1] / "charts" / "chimera"
+RELEASE_SPACE = "chimera-system"
 
 
 @pytest.fixture(scope="session")
@@ -47,6 +51,27 @@ def image(cluster: Cluster) -> Callable[[str], str]:
         return names.of_part(name, making.release().version) if name in PARTS else names.own(name)
 
     return loaded
+
+
+@pytest.fixture(scope="session")
+def gateway_class(cluster: Cluster) -> str:
+    """Return the class of the gateways that can be asked for."""
+    try:
+        cluster.get("gatewayclass", "envoy")
+    except ClusterError:
+        pytest.skip("no GatewayClass `envoy`: make cluster GATEWAY=envoy-gateway")
+    return "envoy"
+
+
+@pytest.fixture(scope="session")
+def release(cluster: Cluster, image: Callable[[str], str]) -> str:
+    """Return the namespace of the chart's release, which is installed as its documentation says."""
+    for part in PARTS:
+        image(part)
+    where = ["chimera", str(CHART), f"--namespace={RELEASE_SPACE}", "--create-namespace"]
+    output(["helm", "upgrade", "--install", *where, "--set=global.imageRegistry=localhost", "--wait", "--timeout=180s"])
+    cluster.await_rollout("deployment/chimera-operator", space=RELEASE_SPACE)
+    return RELEASE_SPACE
 
 
 @pytest.hookimpl(wrapper=True)
