@@ -35,10 +35,13 @@ async def engine(
 
 
 async def metrics(http: aiohttp.ClientSession, url: str) -> dict[str, float]:
-    """Return an engine's samples by name."""
+    """Return an engine's samples by name, those of all labels summed."""
     async with http.get(f"{url}/metrics") as response:
         families = text_string_to_metric_families(await response.text())
-        return {sample.name: sample.value for family in families for sample in family.samples}
+        values: dict[str, float] = {}
+        for sample in (sample for family in families for sample in family.samples):
+            values[sample.name] = values.get(sample.name, 0.0) + sample.value
+        return values
 
 
 async def wait_for(http: aiohttp.ClientSession, url: str, name: str, value: float) -> None:

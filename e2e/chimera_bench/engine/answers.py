@@ -48,7 +48,7 @@ class Answer:
 
     def closing(self, *, include_usage: bool) -> bytes:
         """Return the events that end a stream: the reason, the token counts where asked for, and the mark."""
-        last: dict[str, Any] = {"delta": {}} if self.api is Api.CHAT else {"text": ""}
+        last: dict[str, Any] = {"delta": {"content": ""}} if self.api is Api.CHAT else {"text": ""}
         usage = (
             _framed(self._head(self._chunk_kind) | {"choices": [], "usage": self._usage()}) if include_usage else b""
         )

@@ -1,4 +1,4 @@
-"""What the engine says of itself to Prometheus, under vLLM's names (those of vLLM 0.33)."""
+"""What the engine says of itself to Prometheus, under vLLM's names (those of vLLM 0.32 and 0.33)."""
 
 from typing import TypeVar
 
@@ -13,6 +13,9 @@ Metric = TypeVar("Metric", bound=MetricWrapperBase)
 
 # Tokens of a KV block: vLLM's default. The simulator itself counts tokens.
 BLOCK_SIZE = 16
+
+# All that vLLM counts; it shows each from the start.
+FINISH_REASONS = ("stop", "length", "abort", "error", "repetition")
 
 # Upper bounds in seconds: vLLM's own, thinned out.
 FIRST_TOKEN_BOUNDS = (0.001, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.25, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0)
@@ -45,6 +48,8 @@ class EngineMetrics:
         self._success = Counter(
             "vllm:request_success", "Requests that ended", (*self._labels, "finished_reason"), registry=self._registry
         )
+        for reason in FINISH_REASONS:
+            self._success.labels(**self._labels, finished_reason=reason)
         self._first_token = self._histogram("time_to_first_token_seconds", "Until the first token", FIRST_TOKEN_BOUNDS)
         self._latency = self._histogram("e2e_request_latency_seconds", "Until the last token", LATENCY_BOUNDS)
         self._queued = self._histogram("request_queue_time_seconds", "Until admission", LATENCY_BOUNDS)

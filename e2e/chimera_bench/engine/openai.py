@@ -22,20 +22,22 @@ class Api(StrEnum):
 class ApiError(Exception):
     """A request that is refused; its text names the rule, never the input."""
 
-    def __init__(self, status: HTTPStatus, rule: str, *, param: str | None = None) -> None:
+    def __init__(self, status: HTTPStatus, rule: str, *, param: str | None = None, kind: str = "") -> None:
         super().__init__(rule)
         self.status = status
         self.param = param
-
-    @property
-    def kind(self) -> str:
+        self.kind = kind or f"{status.phrase.replace(' ', '')}Error"
         """The error's type in vLLM's words, such as `NotFoundError`."""
-        return f"{self.status.phrase.replace(' ', '')}Error"
 
 
 def bad_request(rule: str, *, param: str | None = None) -> ApiError:
-    """Return the error for a body that breaks a rule."""
+    """Return the error for a call that breaks a rule of the engine."""
     return ApiError(HTTPStatus.BAD_REQUEST, rule, param=param)
+
+
+def invalid_body(rule: str) -> ApiError:
+    """Return the error for a body that is none of the API's."""
+    return ApiError(HTTPStatus.BAD_REQUEST, rule, kind="Bad Request")
 
 
 def unknown_model() -> ApiError:
@@ -45,7 +47,8 @@ def unknown_model() -> ApiError:
 
 def unknown_response() -> ApiError:
     """Return the error for a response to go on from that this engine does not keep."""
-    return ApiError(HTTPStatus.NOT_FOUND, "The previous response is not found", param="previous_response_id")
+    rule, kind = "The previous response is not found", "invalid_request_error"
+    return ApiError(HTTPStatus.NOT_FOUND, rule, param="response_id", kind=kind)
 
 
 def not_ready() -> ApiError:
@@ -58,6 +61,7 @@ class Call:
     """A generation that a client asks for.
 
     Attributes:
+        model: Name of the model; empty: the engine's only one.
         messages: What the prompt is made of.
         max_tokens: Output tokens it allows; None allows any number.
         previous: Id of the response that this one goes on from.
@@ -100,7 +104,7 @@ _Tokens = Annotated[int, msgspec.Meta(ge=1)] | None
 
 
 class _Body(msgspec.Struct, kw_only=True):
-    model: str
+    model: str | None = None
     stream: bool | None = None
     stream_options: _StreamOptions | None = None
     max_tokens: _Tokens = None
@@ -112,7 +116,7 @@ class _Body(msgspec.Struct, kw_only=True):
             raise bad_request("n must be 1: the simulator gives one answer", param="n")
         return Call(
             api=api,
-            model=self.model,
+            model=self.model or "",
             prompt=prompt_of(messages),
             stream=bool(self.stream),
             include_usage=bool(self.stream_options and self.stream_options.include_usage),
@@ -184,9 +188,9 @@ def read_call(api: Api, body: bytes, history: History = lambda _: None) -> Call:
         return completion.call(api, [Message("user", completion.prompt)], completion.max_tokens)
     except msgspec.ValidationError as error:
         # Says "Expected `str`, got `int` - at `$.model`" and never quotes the input.
-        raise bad_request(str(error)) from None
+        raise invalid_body(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise bad_request("The body is not valid JSON") from None
+        raise invalid_body("The body is not valid JSON") from None
 
 
 def _response_call(body: _ResponseBody, history: History) -> Call:

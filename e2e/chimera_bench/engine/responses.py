@@ -84,7 +84,8 @@ class Response:
             self._event("response.output_text.done", done)
             + self._event("response.content_part.done", self._place() | {"part": _part(self.text)})
             + self._event("response.output_item.done", item)
-            + self._event(f"response.{self._ending}", {"response": self._response(self._ending)})
+            # As in vLLM 0.32, of one that was cut too: that stands in the response.
+            + self._event("response.completed", {"response": self._response(self._ending)})
         )
 
     @property

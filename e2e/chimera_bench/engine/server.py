@@ -7,7 +7,7 @@ is bounded, the simulated time is not touched by it.
 import time
 import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -85,6 +85,9 @@ class EngineServer:
             return await handler(request)
         except ApiError as refusal:
             return _json(answers.error(refusal), status=refusal.status)
+        except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as refusal:
+            # Who calls what is not there is answered by vLLM's web framework, in its own shape.
+            return web.json_response({"detail": refusal.reason}, status=refusal.status)
         except web.HTTPException as refusal:
             status = HTTPStatus(refusal.status)
             return _json(answers.error(ApiError(status, status.phrase)), status=status)
@@ -101,7 +104,7 @@ class EngineServer:
         return web.Response(body=exposition, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _generate(self, request: web.Request) -> web.StreamResponse:
-        call = openai.read_call(Api(request.path), await request.read(), self._kept.history)
+        call = self._named(openai.read_call(Api(request.path), await request.read(), self._kept.history))
         if call.model not in self._settings.served_names:
             raise openai.unknown_model()
         answer = self._planned(call)
@@ -110,7 +113,10 @@ class EngineServer:
             with self._realtime.generate(_simulated(call, answer)) as generation:
                 return await self._send(request, call, answer, generation)
         except DoesNotFit as refusal:
-            raise openai.bad_request(f"The {refusal}", param="messages") from None
+            raise openai.bad_request(f"The {refusal}", param="input_tokens") from None
+
+    def _named(self, call: Call) -> Call:
+        return call if call.model else replace(call, model=self._settings.served_names[0])
 
     def _planned(self, call: Call) -> Answer | Response:
         """Return the answer that the recording gives to this call."""

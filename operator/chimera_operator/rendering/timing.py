@@ -7,7 +7,8 @@ from chimera_operator.rendering.manifest import Manifest
 
 PRE_STOP_SECONDS = 15
 """Seconds from the deletion of a pod to its SIGTERM, in which pickers and gateways learn that it is going: an engine
-that drains answers new requests with `abort`. KServe's figure; this picker learns it within milliseconds."""
+that drains refuses new requests or ends them with `abort`. KServe's figure; this picker learns it within
+milliseconds."""
 
 EXIT_SECONDS = 10
 """Seconds beyond the drain that a process gets to end, before it is killed."""

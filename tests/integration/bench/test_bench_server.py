@@ -111,11 +111,9 @@ async def test_an_unknown_model_is_not_found(client: openai.AsyncOpenAI) -> None
     [
         ("POST /v1/chat/completions", b"{", 400),
         ("POST /v1/chat/completions", b'{"model": "m"}', 400),
-        ("POST /v1/nowhere", b"{}", 404),
-        ("GET /v1/chat/completions", b"", 405),
         ("POST /v1/completions", b'{"model": "m", "prompt": "' + b"x" * (17 * 1024 * 1024), 413),
     ],
-    ids=["bad-json", "no-messages", "unknown-path", "wrong-method", "too-large"],
+    ids=["bad-json", "no-messages", "too-large"],
 )
 async def test_what_is_refused_has_openais_shape(
     http: aiohttp.ClientSession, url: str, call: str, body: bytes, status: int
@@ -124,6 +122,25 @@ async def test_what_is_refused_has_openais_shape(
     method, path = call.split()
     async with http.request(method, f"{url}{path}", data=io.BytesIO(body)) as response:
         assert (response.status, (await response.json())["error"]["code"]) == (status, status)
+
+
+@pytest.mark.parametrize(
+    ("call", "status", "rule"),
+    [("POST /v1/nowhere", 404, "Not Found"), ("GET /v1/completions", 405, "Method Not Allowed")],
+)
+async def test_what_is_no_call_is_refused_as_by_vllm(
+    http: aiohttp.ClientSession, url: str, call: str, status: int, rule: str
+) -> None:
+    """Its web framework answers, not its API."""
+    method, path = call.split()
+    async with http.request(method, f"{url}{path}") as response:
+        assert (response.status, await response.json()) == (status, {"detail": rule})
+
+
+async def test_a_call_without_a_model_gets_the_only_one(http: aiohttp.ClientSession, url: str) -> None:
+    """By the first of its names."""
+    async with http.post(f"{url}/v1/chat/completions", json={"messages": TASK}) as response:
+        assert (response.status, (await response.json())["model"]) == (200, "m")
 
 
 async def test_a_prompt_beyond_the_cache_is_refused(http: aiohttp.ClientSession) -> None:
@@ -179,6 +196,17 @@ async def test_metrics_have_vllms_names_and_labels(
         assert families[name].type == kind, name
         assert families[name].samples[0].labels.items() >= LABELLED.items(), name
     assert families["vllm:cache_config_info"].samples[0].labels["block_size"] == "16"
+
+
+async def test_every_reason_to_end_is_counted_from_the_start(http: aiohttp.ClientSession, url: str) -> None:
+    """As by vLLM: the first abort is then an increase that a rate shows."""
+    async with http.get(f"{url}/metrics") as response:
+        families = {family.name: family for family in text_string_to_metric_families(await response.text())}
+    totals = [sample for sample in families["vllm:request_success"].samples if sample.name.endswith("_total")]
+
+    assert {sample.labels["finished_reason"]: sample.value for sample in totals} == dict.fromkeys(
+        ("stop", "length", "abort", "error", "repetition"), 0.0
+    )
 
 
 async def test_metrics_count_what_was_served(client: openai.AsyncOpenAI, http: aiohttp.ClientSession, url: str) -> None:

@@ -67,6 +67,7 @@ def test_a_streamed_chat() -> None:
     assert role["choices"][0]["delta"] == {"role": "assistant", "content": ""}
     assert [chunk["choices"][0]["delta"]["content"] for chunk in (some, text)] == ["some ", "text"]
     assert (ending["choices"][0]["finish_reason"], some["choices"][0]["finish_reason"]) == ("stop", None)
+    assert ending["choices"][0]["delta"] == {"content": ""}  # as vLLM's, which gives the last token with the reason
     assert (usage["choices"], usage["usage"]) == ([], USAGE)
 
 
@@ -94,12 +95,14 @@ def test_models_lists_every_name() -> None:
     [
         (openai.unknown_model(), HTTPStatus.NOT_FOUND, "NotFoundError"),
         (openai.bad_request("a rule", param="n"), HTTPStatus.BAD_REQUEST, "BadRequestError"),
+        (openai.invalid_body("a rule"), HTTPStatus.BAD_REQUEST, "Bad Request"),
+        (openai.unknown_response(), HTTPStatus.NOT_FOUND, "invalid_request_error"),
         (openai.not_ready(), HTTPStatus.SERVICE_UNAVAILABLE, "ServiceUnavailableError"),
     ],
-    ids=["unknown-model", "bad-request", "not-ready"],
+    ids=["unknown-model", "bad-request", "invalid-body", "unknown-response", "not-ready"],
 )
 def test_errors_have_the_shape_that_clients_know(refusal: openai.ApiError, status: HTTPStatus, kind: str) -> None:
-    """An object `error` with message, type, param and code."""
+    """An object `error` with message, type, param and code; the types are vLLM's."""
     error = json.loads(answers.error(refusal))["error"]
 
     assert (error["type"], error["code"], refusal.status) == (kind, status, status)

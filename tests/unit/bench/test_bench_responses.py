@@ -78,6 +78,13 @@ def test_a_streamed_response() -> None:
     assert found[-1]["response"] == json.loads(response().whole(""))
 
 
+def test_a_cut_stream_ends_as_completed() -> None:
+    """As in vLLM, which has one last event for every stream; that it was cut stands in the response."""
+    last = events(response("length").closing(include_usage=False))[-1]
+
+    assert (last["type"], last["response"]["status"]) == ("response.completed", "incomplete")
+
+
 def test_a_response_is_read_like_a_chat() -> None:
     """Instructions are the system message; the limit has another name."""
     call = read(instructions="Be brief.", max_output_tokens=5, priority=-3, stream=True)
@@ -120,7 +127,7 @@ def test_what_is_not_kept_is_not_found() -> None:
     with pytest.raises(ApiError, match="not found") as refusal:
         read(previous_response_id="resp_9")
 
-    assert (refusal.value.status, refusal.value.param) == (HTTPStatus.NOT_FOUND, "previous_response_id")
+    assert (refusal.value.status, refusal.value.param) == (HTTPStatus.NOT_FOUND, "response_id")
 
 
 @pytest.mark.parametrize("fields", [{"input": []}, {"input": 3}, {"max_output_tokens": 0}])
