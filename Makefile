@@ -27,10 +27,10 @@ E2E_PROGRAMS = helm prometheus
 # What is done with the cluster of this machine; nothing where KUBECONFIG names another.
 OWN_CLUSTER = $(if $(KUBECONFIG),true,$(BIN)/python -m chimera_cluster)
 
-.PHONY: help up demo test conformance controlplane helm peers images cluster cluster-down e2e check lint format proto manifests lock bench bundle clean fuzz chaos soak
+.PHONY: help up demo test conformance controlplane helm peers images cluster cluster-down e2e e2e-vllm check lint format proto manifests lock bench bundle clean fuzz chaos soak
 
 help: ## list the targets
-	@grep -hE '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 .venv: requirements/dev.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed" >&2; exit 2; }
@@ -100,6 +100,11 @@ e2e: .venv ## install Chimera into a cluster and hold it there under load and fa
 	$(BIN)/python -m chimera_cluster run -- $(abspath $(BIN))/pytest -s $(E2E) || { $(OWN_CLUSTER) down; exit 1; }
 	$(OWN_CLUSTER) down
 
+# Of its own pytest run, since the machine is busy with vLLM: E2E_VLLM="-k drain".
+e2e-vllm: .venv ## hold engine profiles, picker and simulator against real vLLM on CPUs (6 GB in the user's cache, the first time)
+	$(BIN)/python -m chimera_vllm
+	$(BIN)/pytest e2e/vllm $(E2E_VLLM)
+
 fuzz: .venv ## run the fuzz targets (FUZZ_RUNS=of each)
 	$(BIN)/python tests/support/fuzzing.py --runs $(FUZZ_RUNS)
 
@@ -145,6 +150,8 @@ lock: ## resolve requirements/*.lock anew (needs uv)
 			--custom-compile-command 'make lock' --extra $$extra pyproject.toml -o requirements/$$extra.lock; done
 	$(UV) pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 		--custom-compile-command 'make lock' -c requirements/dev.lock --extra encoders pyproject.toml -o requirements/encoders.lock
+	$(UV) pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+		--custom-compile-command 'make lock' --override requirements/vllm.overrides requirements/vllm.in -o requirements/vllm.lock
 
 clean: ## remove what was built
 	rm -rf .venv dist build out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
