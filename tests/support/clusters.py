@@ -14,12 +14,14 @@ import yaml
 from control_planes import ControlPlane
 from kubernetes.aio import client, config
 from kubernetes.aio.dynamic import DynamicClient
+from kubernetes.aio.dynamic.exceptions import ResourceNotFoundError
 
 from chimera_operator.cluster import resources
 from chimera_operator.rendering.kinds import Kind
 
 POOL_GROUP = {"group": "inference.networking.k8s.io", "version": "v1", "plural": "inferencepools"}
 _numbers = itertools.count(1)
+_TOLD_OF = 15.0  # seconds
 
 
 class Cluster:
@@ -40,7 +42,7 @@ class Cluster:
         # The library keeps what it discovers in a file, by default one that outlives the server.
         async with DynamicClient(self.api, cache_file=str(self._folder / "discovered.json")) as dynamic:
             for document in yaml.safe_load_all(documents) if isinstance(documents, str) else [documents]:
-                resource = await dynamic.resources.get(api_version=document["apiVersion"], kind=document["kind"])
+                resource = await _resource(dynamic, document)
                 await dynamic.server_side_apply(resource, document, field_manager="tests", force_conflicts=True)
 
     async def get(self, api_version: str, kind: str, namespace: str, name: str) -> dict[str, Any] | None:
@@ -148,6 +150,16 @@ class Cluster:
             document = yaml.safe_load(definition) if isinstance(definition, str) else definition
             await self.apply(document)
             await until(partial(_established, extensions, document["metadata"]["name"]))
+
+
+async def _resource(dynamic: DynamicClient, document: Mapping[str, Any]) -> Any:
+    """Return how documents of this kind are asked for: a server tells of a kind a moment after it serves it."""
+    async with asyncio.timeout(_TOLD_OF):
+        while True:
+            try:
+                return await dynamic.resources.get(api_version=document["apiVersion"], kind=document["kind"])
+            except ResourceNotFoundError:
+                await asyncio.sleep(0.1)
 
 
 async def _established(extensions: client.ApiextensionsV1Api, name: str) -> bool:
