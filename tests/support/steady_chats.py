@@ -5,7 +5,7 @@ import itertools
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Thread
@@ -15,6 +15,8 @@ import openai
 
 QUESTION = "What is 17 times 23? Number"
 GIVES_UP = 120.0  # seconds a client waits for an answer; none of a test takes a third of that
+EVENT, DONE = "data: ", "[DONE]"  # of a stream: what a line of it begins with, and what its last event says
+LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=100)  # OpenAI's client has 1,000 at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,7 @@ class Chat:
     Attributes:
         began: Seconds of the monotonic clock.
         ended: The same.
+        asked: Which model was asked for.
         model: Which one answered. Empty: none.
         pod: Whose engine.
         failure: Why there is no whole answer. Empty: there is one.
@@ -31,6 +34,7 @@ class Chat:
 
     began: float
     ended: float
+    asked: str
     model: str = ""
     pod: str = ""
     failure: str = ""
@@ -71,21 +75,31 @@ async def chat(client: openai.AsyncOpenAI, model: str, question: str, tokens: in
         raw = await create(**asked, **more, stream=streamed)  # type: ignore[call-overload] # one of several
         answered = raw.headers["x-chimera-model"]
         pod = json.loads(raw.headers["x-chimera-decision"])["endpoint"]
-        failure = await _streamed(raw.parse()) if streamed else _whole(raw.parse())
+        failure = await _streamed(raw.http_response.aiter_lines()) if streamed else _whole(raw.parse())
     except openai.APIStatusError as error:
         failure = f"{error.status_code} {error.response.headers.get('x-chimera-dropped-reason', 'of the gateway')}"
     except (openai.APIConnectionError, httpx2.HTTPError) as error:
         failure = type(error).__name__
-    return Chat(began=began, ended=time.monotonic(), model=answered, pod=pod, failure=failure)
+    return Chat(began=began, ended=time.monotonic(), asked=model, model=answered, pod=pod, failure=failure)
 
 
-async def _streamed(stream: openai.AsyncStream[openai.types.chat.ChatCompletionChunk]) -> str:
-    """Return what is wrong with an answer in pieces; empty: nothing."""
-    reason = None
-    async for piece in stream:
-        for choice in piece.choices:
-            reason = choice.finish_reason or reason
-    return _judged(reason)
+async def _streamed(lines: AsyncIterator[str]) -> str:
+    """Return what is wrong with an answer in pieces; empty: nothing.
+
+    They are read as they come, since OpenAI's client takes a stream without its last event for a whole one.
+    """
+    reason, last = None, ""
+    async for line in lines:
+        if line.startswith(EVENT):
+            last = line.removeprefix(EVENT)
+            reason = _reason(last) or reason
+    return _judged(reason) or ("" if last == DONE else f"cut: no {DONE}")
+
+
+def _reason(event: str) -> str | None:
+    """Return why an answer ends with this event; None: it does not."""
+    choices = [] if event == DONE else json.loads(event).get("choices", [])
+    return next((each["finish_reason"] for each in choices if each.get("finish_reason")), None)
 
 
 def _whole(answer: openai.types.chat.ChatCompletion) -> str:
@@ -115,8 +129,9 @@ class Pace:
 
 
 async def _ask_all(pace: Pace, chats: Chats, stopped: asyncio.Event) -> None:
+    url, http = f"{pace.url}/v1", openai.DefaultAsyncHttpxClient(limits=LIMITS)
     async with (
-        openai.AsyncOpenAI(base_url=f"{pace.url}/v1", api_key="none", max_retries=0, timeout=GIVES_UP) as client,
+        openai.AsyncOpenAI(base_url=url, api_key="none", max_retries=0, timeout=GIVES_UP, http_client=http) as client,
         asyncio.TaskGroup() as group,
     ):
         started = time.monotonic()
