@@ -1,27 +1,21 @@
 """What clients see of a pool on a real cluster while it changes and while things break.
 
-Each test prints how many chats it had and how many got no whole answer. Half of the chats are streamed.
+Each test prints how many chats it had and how many got no whole answer. Half of the chats are streamed. Meanwhile the
+pool's status is looked at each second, and has to tell what they see.
 """
 
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
-from served_pools import Served, applied, model, pool, watched
-from steady_chats import Chats, Pace, chatting
+from served_pools import Served, applied, model, pool
+from under_load import ANSWER, NOTICED, RATE, SETTLE, under_load
 
 from chimera_cluster.cluster import Cluster
 from chimera_cluster.errors import ClusterError
 from chimera_cluster.network import Inside
 
 pytestmark = pytest.mark.timeout(500)
-
-RATE = 10.0  # chats a second, over both models
-TOKENS = 100  # of an answer, 50 ms each: five seconds
-SETTLE = 3.0  # seconds of chats before and after what happens
-NOTICED = 15.0  # seconds after a loss within which every new chat gets its answer
 
 
 @pytest.fixture(scope="module")
@@ -43,22 +37,10 @@ def served(pooled: Served) -> Served:
     return pooled
 
 
-@contextmanager
-def under_load(served: Served, what: str, *, models: tuple[str, ...] = ("small", "large")) -> Iterator[Chats]:
-    """Chat with a pool before, while and after something happens to it, and print what became of the chats."""
-    with served.entrance() as url, chatting(Pace(url=url, rate=RATE, tokens=TOKENS, models=models)) as chats:
-        time.sleep(SETTLE)
-        yield chats
-        time.sleep(SETTLE)
-    counted = f"{len(chats.ended)} chats, {len(chats.failed)} without a whole answer"
-    sys.stdout.write(f"{what}: {counted} {dict(chats.failures()) or ''}\n")
-    assert len(chats.ended) > 2 * SETTLE * RATE / 2
-
-
 def test_rolling_update_loses_nothing(served: Served) -> None:
     """All replicas of a model are replaced while it answers, and every chat gets its whole answer."""
     old = set(served.pods(model="small"))
-    with under_load(served, "rolling update") as chats:
+    with under_load(served, "rolling update") as (chats, _):
         served.change_model("small", pod={"annotations": {"test/round": "2"}})
         served.await_status("the update", lambda _: not old & set(served.pods(model="small")), seconds=180)
         served.await_ready()
@@ -70,7 +52,7 @@ def test_rolling_update_loses_nothing(served: Served) -> None:
 
 def test_scaling_loses_nothing(served: Served) -> None:
     """Replicas come and go while the model answers, and every chat gets its whole answer."""
-    with under_load(served, "two replicas to four and one") as chats:
+    with under_load(served, "two replicas to four and one") as (chats, _):
         served.change_model("small", scaling={"replicas": 4})
         served.await_status("four replicas", lambda status: status["readyReplicas"] == "5/5")
         time.sleep(SETTLE)
@@ -84,7 +66,7 @@ def test_scaling_loses_nothing(served: Served) -> None:
 def test_picker_that_is_replaced_loses_nothing(served: Served) -> None:
     """A picker that is asked to end finishes what it began; the other one takes what comes."""
     first, *_ = served.pickers()
-    with under_load(served, "a picker ended") as chats:
+    with under_load(served, "a picker ended") as (chats, _):
         served.cluster.kubectl("delete", "pod", first, f"--namespace={served.space}")
         served.await_ready()
 
@@ -94,20 +76,20 @@ def test_picker_that_is_replaced_loses_nothing(served: Served) -> None:
 def test_picker_that_is_killed_loses_only_its_own(served: Served) -> None:
     """Of two pickers one is killed: no chat that begins later is lost, and none of those that the other one has."""
     first, *_ = served.pickers()
-    with under_load(served, "one of two pickers killed") as chats:
+    with under_load(served, "one of two pickers killed") as (chats, _):
         killed = time.monotonic()
         served.kill(first)
         served.await_ready()
 
     assert all(each.began < killed + NOTICED for each in chats.failed)
-    assert len(chats.failed) < RATE * (TOKENS * 0.05 + NOTICED) / 2
+    assert len(chats.failed) < RATE * (ANSWER + NOTICED) / 2
     assert [each for each in chats.ended if each.began < killed < each.ended and not each.failure]
 
 
 def test_engine_that_is_killed_loses_only_its_own(served: Served) -> None:
     """An engine is killed: what it was answering is lost, later chats go elsewhere, and the status tells it."""
     first, *_ = served.pods(model="small")
-    with watched(served) as looks, under_load(served, "one of two engines killed") as chats:
+    with under_load(served, "one of two engines killed") as (chats, looks):
         killed = time.monotonic()
         served.kill(first)
         served.await_status("the loss", lambda status: status["readyReplicas"] == "2/3", seconds=30)
@@ -123,7 +105,7 @@ def test_engine_that_is_killed_loses_only_its_own(served: Served) -> None:
 def test_operator_that_is_away_is_not_missed(served: Served, release: str) -> None:
     """Without any operator chats go on as before; what the spec asks for meanwhile is done when one is back."""
     scale = ("scale", "deployment/chimera-operator", f"--namespace={release}")
-    with under_load(served, "no operator") as chats:
+    with under_load(served, "no operator") as (chats, _):
         served.cluster.kubectl(*scale, "--replicas=0")
         served.cluster.kubectl(
             "wait", "pod", "--for=delete", "--selector=app.kubernetes.io/component=operator", scale[-1]
@@ -141,7 +123,7 @@ def test_api_server_that_is_away_is_not_missed(served: Served) -> None:
     """The API server is killed and comes back: chats go on as before, and so does the operator afterwards."""
     if not isinstance(served.cluster.network, Inside):
         pytest.skip("its API server is not ours to kill")
-    with under_load(served, "API server killed") as chats:
+    with under_load(served, "API server killed") as (chats, _):
         served.cluster.network.restart("kube-apiserver")
         _await_api_server(served.cluster)
         served.change_model("small", scaling={"replicas": 1})
@@ -152,7 +134,7 @@ def test_api_server_that_is_away_is_not_missed(served: Served) -> None:
 
 def test_no_picker_no_answers_and_then_again(served: Served) -> None:
     """A gateway without any picker refuses, since nobody else knows the models apart; with one it answers again."""
-    with under_load(served, "both pickers killed") as chats:
+    with under_load(served, "both pickers killed") as (chats, _):
         killed = time.monotonic()
         for each in served.pickers():
             served.kill(each)
@@ -161,7 +143,7 @@ def test_no_picker_no_answers_and_then_again(served: Served) -> None:
         back = time.monotonic()
 
     assert chats.failed
-    assert all(killed - TOKENS * 0.05 - 1 < each.began < back + NOTICED for each in chats.failed)
+    assert all(killed - ANSWER - 1 < each.began < back + NOTICED for each in chats.failed)
 
 
 def _await_api_server(cluster: Cluster) -> None:
