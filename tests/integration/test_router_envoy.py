@@ -1,9 +1,8 @@
 """The picker behind the real Envoy, in front of simulated engines, used by real clients."""
 
-import asyncio
 import io
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from aiohttp import ClientPayloadError, ClientSession
 from directors import director
 from engines import ANSWER_TOKENS, broken, echo, engine, engine_process
 from envoys import free_port, listening, served
+from eventual import eventually
 
 from chimera_router import wire
 from chimera_router.director import Director
@@ -55,14 +55,6 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
         http = await whole.enter_async_context(ClientSession(url))
         yield Stack(url, made, http, client, small, large)
         await client.close()
-
-
-async def eventually(condition: Callable[[], object], expected: object) -> None:
-    for _ in range(500):
-        if condition() == expected:
-            break
-        await asyncio.sleep(0.01)
-    assert condition() == expected
 
 
 async def test_openai_client_is_answered_by_the_chosen_model(stack: Stack) -> None:

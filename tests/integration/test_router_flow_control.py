@@ -3,12 +3,13 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import grpc
 import pytest
 from blockbuster import blockbuster_ctx
 from directors import director
+from eventual import eventually
 from gateways import BODY, CHAT, Stream, picker, set_headers
 
 from chimera_router import wire
@@ -72,14 +73,6 @@ async def held(channel: grpc.aio.Channel, made: Director, **headers: str) -> Str
     stream = await asked(channel, **headers)
     await eventually(lambda: len(made.holding.queue), before + 1)
     return stream
-
-
-async def eventually(condition: Callable[[], object], expected: object) -> None:
-    for _ in range(500):
-        if condition() == expected:
-            break
-        await asyncio.sleep(0.01)
-    assert condition() == expected
 
 
 def in_flight(made: Director) -> int:

@@ -2,13 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import grpc
 import pytest
 from blockbuster import blockbuster_ctx
 from directors import FakePredictor, director
 from envoy.service.ext_proc.v3 import external_processor_pb2 as ext_proc
+from eventual import eventually
 from gateways import BODY, CHAT, Stream, picker, set_headers, streamed
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pools import prediction
@@ -64,14 +65,6 @@ async def routed(channel: grpc.aio.Channel, **headers: str) -> tuple[Stream, dic
     body, end = streamed(second, "request")
     assert end
     return stream, headers_set, body
-
-
-async def eventually(condition: Callable[[], object], expected: object) -> None:
-    for _ in range(500):
-        if condition() == expected:
-            break
-        await asyncio.sleep(0.01)
-    assert condition() == expected
 
 
 async def test_destination_is_set_by_header_and_metadata(channel: grpc.aio.Channel) -> None:

@@ -1,13 +1,13 @@
 """Gateways that are broken or hostile, over both transports: a typed end, nothing of what they sent, nothing left."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import grpc
 import pytest
 from directors import director
 from envoy.service.ext_proc.v3 import external_processor_pb2 as ext_proc
+from eventual import eventually
 from gateways import BODY, CHAT, Stream, picker, set_headers, streamed
 from sessions import headers, piece
 
@@ -36,14 +36,6 @@ def made() -> Director:
 async def channel(made: Director, transport: Transport) -> AsyncIterator[grpc.aio.Channel]:
     async with picker(made, transport) as running, grpc.aio.insecure_channel(f"127.0.0.1:{running.port}") as opened:
         yield opened
-
-
-async def eventually(condition: Callable[[], object], expected: object) -> None:
-    for _ in range(500):
-        if condition() == expected:
-            break
-        await asyncio.sleep(0.01)
-    assert condition() == expected
 
 
 def count(made: Director, name: str) -> float | None:

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import grpc
@@ -12,6 +12,7 @@ from authorities import Authority
 from blockbuster import blockbuster_ctx
 from directors import director
 from envoy.service.accesslog.v3 import als_pb2
+from eventual import eventually
 from gateways import BODY, CHAT, Stream, picker, set_headers, streamed
 from handshakes import Serving, client_context
 from peers import Frame, parsed, ping
@@ -78,14 +79,6 @@ async def exchange(channel: grpc.aio.Channel, body: bytes = BODY) -> str:
     assert streamed(await stream.read(), "response") == (b"data", True)
     assert await stream.call.code() is grpc.StatusCode.OK
     return answered[wire.MODEL]
-
-
-async def eventually(condition: Callable[[], object], expected: object) -> None:
-    for _ in range(500):
-        if condition() == expected:
-            break
-        await asyncio.sleep(0.01)
-    assert condition() == expected
 
 
 def streams(made: Director) -> float | None:

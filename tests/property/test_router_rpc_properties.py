@@ -1,11 +1,9 @@
 """However messages are cut into frames, and whenever a service is ready: each comes once, whole, in order."""
 
-from callers import Fakes, framed
+from callers import Fakes, framed, reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from peers import data
-
-from chimera_router.extproc.rpc import LARGEST_MESSAGE, Status
 
 
 @settings(max_examples=300)
@@ -30,22 +28,6 @@ def test_messages_may_be_cut_anywhere(messages: list[bytes], cuts: list[tuple[in
 
     assert made[0].messages == messages
     assert (made[0].ended, made[0].over, fakes.allowance.kept) == (1, 0, 0)
-
-
-def reference(sent: bytes) -> tuple[list[bytes], int | None]:
-    """Return the messages in bytes, and the status that a call gets for the rest of them at their end."""
-    messages = []
-    while len(sent) >= 5:
-        size = int.from_bytes(sent[1:5], "big")
-        if sent[0]:
-            return messages, Status.UNIMPLEMENTED
-        if size > LARGEST_MESSAGE:
-            return messages, Status.RESOURCE_EXHAUSTED
-        if len(sent) < 5 + size:
-            break
-        messages.append(sent[5 : 5 + size])
-        sent = sent[5 + size :]
-    return messages, Status.INTERNAL if sent else None
 
 
 @settings(max_examples=300)

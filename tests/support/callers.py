@@ -14,7 +14,7 @@ from chimera_router.extproc.http2.errors import Code
 from chimera_router.extproc.http2.frames import Kind
 from chimera_router.extproc.http2.header_blocks import literal
 from chimera_router.extproc.http2.terms import Terms
-from chimera_router.extproc.rpc import Allowance, Rpc
+from chimera_router.extproc.rpc import LARGEST_MESSAGE, Allowance, Rpc, Status
 
 PATH = "/service/Method"
 
@@ -230,3 +230,19 @@ class Fakes:
     def _open(self, rpc: Rpc) -> FakeService:
         self.made.append(FakeService(rpc, self._patient))
         return self.made[-1]
+
+
+def reference(sent: bytes) -> tuple[list[bytes], int | None]:
+    """Return the messages in bytes, and the status that a call gets for the rest of them at their end."""
+    messages = []
+    while len(sent) >= 5:
+        size = int.from_bytes(sent[1:5], "big")
+        if sent[0]:
+            return messages, Status.UNIMPLEMENTED
+        if size > LARGEST_MESSAGE:
+            return messages, Status.RESOURCE_EXHAUSTED
+        if len(sent) < 5 + size:
+            break
+        messages.append(sent[5 : 5 + size])
+        sent = sent[5 + size :]
+    return messages, Status.INTERNAL if sent else None

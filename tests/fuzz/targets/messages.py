@@ -1,10 +1,8 @@
 """A call's bytes, cut anywhere, are the messages that a plain reading of them gives, or the status for the rest."""
 
-from callers import Fakes, framed
+from callers import Fakes, framed, reference
 from drawing import Draw
 from peers import data
-
-from chimera_router.extproc.rpc import LARGEST_MESSAGE, Status
 
 
 def run(data_: bytes) -> None:
@@ -29,19 +27,3 @@ def run(data_: bytes) -> None:
     assert (service.ended, service.over) == ((1, 0) if status is None else (0, 1))
     fakes.connection.lost()
     assert (fakes.allowance.kept, fakes.allowance.calls) == (0, 0)
-
-
-def reference(sent: bytes) -> tuple[list[bytes], int | None]:
-    """Return the messages in bytes, and the status that a call gets for the rest of them at their end."""
-    messages = []
-    while len(sent) >= 5:
-        size = int.from_bytes(sent[1:5], "big")
-        if sent[0]:
-            return messages, Status.UNIMPLEMENTED
-        if size > LARGEST_MESSAGE:
-            return messages, Status.RESOURCE_EXHAUSTED
-        if len(sent) < 5 + size:
-            break
-        messages.append(sent[5 : 5 + size])
-        sent = sent[5 + size :]
-    return messages, Status.INTERNAL if sent else None
