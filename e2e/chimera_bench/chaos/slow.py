@@ -27,7 +27,7 @@ async def _beside(clients: int, seconds: float) -> list[Finding]:
     async with ground() as pool:
         picker = pool.pickers[0]
         memory = processes.resident_bytes(picker.pid)
-        async with _dribbling(pool, clients) as crowd:
+        async with _crowd(pool, clients) as crowd, _dribbling(crowd):
             await _until_read(pool, clients)
             seen, waiting = await compare(pool, crowd.sending, seconds), crowd.waiting
             grown = processes.resident_bytes(picker.pid) - memory
@@ -51,11 +51,11 @@ async def _beside(clients: int, seconds: float) -> list[Finding]:
 
 
 async def _capped() -> Finding:
-    """Let more begin than may, and none of them end in time."""
+    """Let more begin than may, who then fall silent: a byte to who has answered and closed would undo the answer."""
     clients = 2 * _PERMITS + _PERMITS // 2
     limits = {"maxReading": _PERMITS, "firstByteSeconds": _BODY_SECONDS, "bodySeconds": _BODY_SECONDS}
     async with ground(Site(config={"limits": limits})) as pool:
-        async with _dribbling(pool, clients) as crowd:
+        async with _crowd(pool, clients) as crowd:
             await until(lambda: crowd.waiting <= _PERMITS, what="the others are turned away", seconds=_LIMIT)
             barred = (await probe(pool.port)).status
             await until(lambda: crowd.waiting == 0, what="all are answered", seconds=_LIMIT)
@@ -63,7 +63,7 @@ async def _capped() -> Finding:
         settled = await pool.pickers[0].settle()
     return Finding(
         row="16c",
-        fault=f"{clients} of them where {_PERMITS} bodies may be read at once, for {_BODY_SECONDS:g} s each",
+        fault=f"{clients} fall silent where {_PERMITS} bodies may be read at once, for {_BODY_SECONDS:g} s each",
         rule=f"{_PERMITS} get {_LATE}, all others {_BARRED}, meanwhile everybody else too; then all are served again",
         figure=f"{statuses}, meanwhile {barred}, then {served}; idle {settled:.2f} s later",
         passed=statuses == {_BARRED: clients - _PERMITS, _LATE: _PERMITS} and (barred, served) == (_BARRED, 200),
@@ -71,16 +71,23 @@ async def _capped() -> Finding:
 
 
 @asynccontextmanager
-async def _dribbling(pool: Ground, clients: int) -> AsyncIterator[Crowd]:
+async def _crowd(pool: Ground, clients: int) -> AsyncIterator[Crowd]:
     crowd = Crowd(pool.port)
-    crowd.sending.set()
-    dribbling = asyncio.create_task(crowd.dribble())
     try:
         await crowd.begin(clients)
         yield crowd
     finally:
-        dribbling.cancel()
         await crowd.leave()
+
+
+@asynccontextmanager
+async def _dribbling(crowd: Crowd) -> AsyncIterator[None]:
+    crowd.sending.set()
+    dribbling = asyncio.create_task(crowd.dribble())
+    try:
+        yield
+    finally:
+        dribbling.cancel()
 
 
 async def _until_read(pool: Ground, clients: int) -> None:
