@@ -79,6 +79,67 @@ def test_endpoint_is_ready_once_it_has_answered() -> None:
     assert (before, between, ready()) == (False, True, False)
 
 
+def silenced(*addresses: str) -> Datastore:
+    """Return a store of so many endpoints, all of which were ready and fell silent."""
+    store = Datastore(Ledger())
+    store.replace([endpoint(each, "a", 8000 + number) for number, each in enumerate(addresses)])
+    for each in store.endpoints:
+        store.answered(each.address, None)
+    for each in store.endpoints:
+        store.failed(each.address, silent=True)
+    return store
+
+
+def readiness(store: Datastore) -> list[bool]:
+    return [state.ready for state in store.snapshot({"a": model("a", FAST)}).endpoints]
+
+
+def test_one_engine_that_falls_silent_is_left() -> None:
+    """Of a single engine its own death is likelier than the picker's trouble."""
+    assert readiness(silenced("a-0")) == [False]
+
+
+def test_all_engines_that_fall_silent_are_kept() -> None:
+    """It is likelier the picker that is in trouble; one that answers again ends the doubt."""
+    store = silenced("a-0", "a-1")
+    doubted = readiness(store)
+    store.failed(store.endpoints[1].address, silent=True)
+    again = readiness(store)
+
+    store.answered(store.endpoints[0].address, None)
+
+    assert (doubted, again, readiness(store)) == ([True, True], [True, True], [True, False])
+
+
+def test_gateways_word_ends_the_doubt() -> None:
+    """An engine that it does not reach either is left, and stays left while it says nothing."""
+    store = silenced("a-0", "a-1", "a-2")
+
+    store.failed(store.endpoints[0].address)
+    store.failed(store.endpoints[0].address, silent=True)
+
+    assert readiness(store) == [False, True, True]
+
+
+def test_engines_that_refuse_are_all_left() -> None:
+    """A refusal is an answer: nobody is there."""
+    store = silenced("a-0", "a-1")
+    for each in store.endpoints:
+        store.failed(each.address)
+
+    assert readiness(store) == [False, False]
+
+
+def test_engines_that_never_answered_are_not_doubted() -> None:
+    """A picker that starts knows of nobody who serves."""
+    store = Datastore(Ledger())
+    store.replace([endpoint("a-0", "a"), endpoint("a-1", "a", 8001)])
+    for each in store.endpoints:
+        store.failed(each.address, silent=True)
+
+    assert readiness(store) == [False, False]
+
+
 def test_own_requests_are_counted_when_the_engine_is_asked() -> None:
     """Metrics keep how many of the requests they show were this picker's own at that moment."""
     ledger = Ledger()

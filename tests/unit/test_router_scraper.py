@@ -176,7 +176,26 @@ async def test_slow_page_kills_no_serving_engine(session: ClientSession) -> None
 
         assert (pool.is_ready(slow.address), pool.is_ready(frozen.address)) == (True, False)
         assert pool.state(slow.address).metrics is None
-        assert sorted(pool.outcomes) == [Outcome.SLOW, Outcome.UNREACHABLE]
+        assert sorted(pool.outcomes) == [Outcome.SILENT, Outcome.SLOW]
+
+
+async def test_picker_to_whom_all_fall_silent_doubts_itself(session: ClientSession) -> None:
+    """Two engines that hang at once go on serving, their load unknown, until one of them answers."""
+    async with stand_in() as one, stand_in() as other:
+        pool = Pool(session, one.address, other.address)
+        await pool.scraper.scrape()
+        one.hangs = other.hangs = True
+        one.healthy = other.healthy = False
+        pool.clock.now += SLOW
+        await pool.scraper.scrape()
+        hung = [pool.state(each.address) for each in (one, other)]
+
+        one.hangs = False
+        pool.clock.now += SLOW
+        await pool.scraper.scrape()
+
+        assert [(state.ready, state.metrics) for state in hung] == [(True, None)] * 2
+        assert (pool.is_ready(one.address), pool.is_ready(other.address)) == (True, False)
 
 
 async def test_idle_engine_is_asked_at_once_when_a_request_goes_there(session: ClientSession) -> None:

@@ -7,19 +7,25 @@ from chimera_router.scheduling.ledger import Ledger
 from chimera_router.scheduling.load import Load
 from chimera_router.scheduling.types import Endpoint, EndpointState, EngineMetrics, Model, PoolSnapshot
 
+DOUBTFUL = 2
+"""So many engines at least have to fall silent for a picker to doubt itself: a single one is more likely dead."""
+
 
 @dataclass(slots=True)
 class _Known:
+    """One endpoint. `fell_silent` where it was ready, until nothing came from it any more, not so much as a refusal."""
+
     endpoint: Endpoint
     ready: bool = False
+    fell_silent: bool = False
     metrics: EngineMetrics | None = None
     _state: EndpointState | None = None
 
-    def state(self, load: Load) -> EndpointState:
+    def state(self, load: Load, *, doubting: bool) -> EndpointState:
         """Return the endpoint as it is, and the same value again while nothing has changed."""
-        last = self._state
-        if last is None or last.load is not load or last.metrics is not self.metrics or last.ready is not self.ready:
-            last = EndpointState(endpoint=self.endpoint, metrics=self.metrics, load=load, ready=self.ready)
+        last, ready = self._state, self.ready or (doubting and self.fell_silent)
+        if last is None or last.load is not load or last.metrics is not self.metrics or last.ready is not ready:
+            last = EndpointState(endpoint=self.endpoint, metrics=self.metrics, load=load, ready=ready)
             self._state = last
         return last
 
@@ -27,7 +33,9 @@ class _Known:
 class Datastore:
     """The endpoints by address. One owner: the event loop.
 
-    An endpoint is ready once it has answered a scrape, and until one fails or the gateway cannot reach it.
+    An endpoint is ready once it has answered a scrape, and until one fails or the gateway cannot reach it. Where all
+    that were ready have fallen silent, what fails is more likely the picker, which got no CPU or no network: it doubts
+    itself, and they stay ready until one of them answers or the gateway, too, does not reach them.
 
     Attributes:
         changed: Called when the pool may have got room: an engine answered, or the list of endpoints is a new one.
@@ -43,6 +51,7 @@ class Datastore:
         self.counted: Callable[[str, EngineMetrics], None] = _no_count
         self._ledger = ledger
         self._known: dict[str, _Known] = {}
+        self._doubting = False
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
@@ -52,6 +61,7 @@ class Datastore:
     def replace(self, endpoints: Iterable[Endpoint]) -> None:
         """Take a new list of endpoints; those that stay keep what is known of them."""
         self._known = {endpoint.address: self._kept(endpoint) or _Known(endpoint) for endpoint in endpoints}
+        self._doubt()
         self.listed()
         self.changed()
 
@@ -71,18 +81,25 @@ class Datastore:
         known = self._known.get(address)
         if known is not None:
             own = self._ledger.of(address)
-            known.ready = True
+            known.ready, known.fell_silent, self._doubting = True, False, False
             known.metrics = metrics and replace(metrics, own=own.requests, own_context=own.context)
             if known.metrics:
                 self.counted(address, known.metrics)
             self.changed()
 
-    def failed(self, address: str) -> bool:
-        """Record that the engine could not be reached: it gets nothing until it answers. Return whether that is new."""
+    def failed(self, address: str, *, silent: bool = False) -> bool:
+        """Record that the engine could not be reached: it gets nothing until it answers. Return whether that is new.
+
+        Args:
+            address: Of the endpoint.
+            silent: Whether nothing came from it in time, which may have been the picker's fault.
+        """
         known = self._known.get(address)
         if known is None:
             return False
         was_ready, known.ready, known.metrics = known.ready, False, None
+        known.fell_silent = silent and (was_ready or known.fell_silent)
+        self._doubt()
         if was_ready:
             self.outdated(address)
         return was_ready
@@ -94,11 +111,15 @@ class Datastore:
 
     def snapshot(self, models: Mapping[str, Model]) -> PoolSnapshot:
         """Return the pool at this moment, endpoints of models that left the pool left out."""
-        of = self._ledger.of
+        of, doubting = self._ledger.of, self._doubting
+        known = [(address, k) for address, k in self._known.items() if k.endpoint.model in models]
         return PoolSnapshot(
-            models=models,
-            endpoints=tuple([k.state(of(address)) for address, k in self._known.items() if k.endpoint.model in models]),
+            models=models, endpoints=tuple([k.state(of(address), doubting=doubting) for address, k in known])
         )
+
+    def _doubt(self) -> None:
+        known = self._known.values()
+        self._doubting = sum(k.fell_silent for k in known) >= DOUBTFUL and not any(k.ready for k in known)
 
     def _kept(self, endpoint: Endpoint) -> _Known | None:
         known = self._known.get(endpoint.address)

@@ -50,9 +50,9 @@ class EngineClient:
         try:
             return await self._ask(address, witness)
         except aiohttp.ConnectionTimeoutError:
-            return Outcome.UNREACHABLE, None
+            return Outcome.SILENT, None
         except TimeoutError:
-            return (Outcome.SLOW if await self._is_alive(address) else Outcome.UNREACHABLE), None
+            return (Outcome.SLOW if await self._is_alive(address) else Outcome.SILENT), None
         except (aiohttp.ClientError, OSError):
             return Outcome.UNREACHABLE, None
 

@@ -12,7 +12,7 @@ from chimera_router.datalayer.engine_client import EngineClient
 from chimera_router.engines.belief import Witness
 from chimera_router.engines.pacing import DEFAULT_PACE, Pace, Timetable, activity
 from chimera_router.engines.profiles import EngineProfile
-from chimera_router.engines.types import Outcome
+from chimera_router.engines.types import UNANSWERED, Outcome
 from chimera_router.scheduling.types import Endpoint, EngineMetrics
 
 AT_ONCE = 64
@@ -102,14 +102,14 @@ class Scraper:
             return  # it has left the list meanwhile
         self._on_scrape(outcome, self._clock() - began)
         self._record(address, outcome, metrics)
-        subject.answers = outcome not in {Outcome.SLOW, Outcome.UNREACHABLE}
+        subject.answers = outcome not in UNANSWERED
         seems = activity(outcome, metrics, own=self._datastore.own(address))
         self._timetable.settle(address, seems, self._clock())
         self._woken.set()
 
     def _record(self, address: str, outcome: Outcome, metrics: EngineMetrics | None) -> None:
-        if outcome is Outcome.UNREACHABLE:
-            self._datastore.failed(address)
+        if outcome in {Outcome.SILENT, Outcome.UNREACHABLE}:
+            self._datastore.failed(address, silent=outcome is Outcome.SILENT)
         else:
             self._datastore.answered(address, metrics)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from heapq import heappop, heappush
 
-from chimera_router.engines.types import Outcome
+from chimera_router.engines.types import UNANSWERED, Outcome
 from chimera_router.scheduling.types import EngineMetrics
 
 FAST = 0.5
@@ -43,7 +43,7 @@ def activity(outcome: Outcome, metrics: EngineMetrics | None, *, own: int) -> Ac
         metrics: What it said, where that is believed.
         own: Requests that this picker has there.
     """
-    if outcome in {Outcome.SLOW, Outcome.UNREACHABLE}:
+    if outcome in UNANSWERED:
         return Activity.SILENT
     if own or (metrics is not None and metrics.running + metrics.waiting):
         return Activity.BUSY

@@ -16,8 +16,14 @@ class Outcome(StrEnum):
     """The numbers claim load and never change."""
     SLOW = "slow"
     """The page did not come in time, but the engine answers."""
+    SILENT = "silent"
+    """Nothing came in time: neither the page, nor health, nor so much as a refusal."""
     UNREACHABLE = "unreachable"
-    """Nobody answers."""
+    """Nobody is there: the connection was refused or broke, or a proxy says so."""
+
+
+UNANSWERED = frozenset((Outcome.SLOW, Outcome.SILENT, Outcome.UNREACHABLE))
+"""What became of questions that brought no page: such an engine is asked less and less often."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
