@@ -61,5 +61,6 @@ class LeaseServer:
             raise ApiServerError(ApiFailure.CONFLICT)
         self._version += 1
         self.writes += 1
-        self.lease = {"metadata": {"resourceVersion": str(self._version)}, "spec": dict(call.body["spec"])}
+        metadata = {**call.body["metadata"], "resourceVersion": str(self._version)}
+        self.lease = {"metadata": metadata, "spec": dict(call.body["spec"])}
         return self.lease

@@ -116,7 +116,7 @@ class Pace:
     """Who is asked how much.
 
     Attributes:
-        url: Where; every other chat is streamed.
+        url: Where; every other chat is streamed, also of those with any one model.
         rate: Chats a second.
         tokens: Of each answer.
         models: Whom to ask, in turn.
@@ -137,7 +137,8 @@ async def _ask_all(pace: Pace, chats: Chats, stopped: asyncio.Event) -> None:
         started = time.monotonic()
 
         async def one(number: int) -> None:
-            name, streamed = pace.models[number % len(pace.models)], number % 2 == 0
+            turn, place = divmod(number, len(pace.models))
+            name, streamed = pace.models[place], (turn + place) % 2 == 0
             chats.ended.append(await chat(client, name, f"{QUESTION} {number}.", pace.tokens, streamed=streamed))
 
         for number in itertools.count():

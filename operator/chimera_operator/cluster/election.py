@@ -4,7 +4,7 @@ A lease is given up by its holder, or runs out where nobody has seen it renewed 
 the observer's own monotonic clock from when the record last changed: clocks of different machines are never compared.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from chimera_operator.rendering.manifest import Manifest
@@ -13,6 +13,8 @@ DURATION = 15  # seconds without a sign of the leader until another takes over, 
 DEADLINE = 10.0  # seconds without a renewal after which a leader must not write: it stops before anybody takes over
 RENEWAL = 4.0  # seconds between renewals: two may fail before the deadline
 RETRY = 1.0  # seconds after one that failed
+
+_KEPT = ("annotations", "finalizers", "labels", "ownerReferences")  # of the metadata, what an update has to repeat
 
 _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 
@@ -27,6 +29,7 @@ class Sighting:
         duration: Seconds that it lasts after a renewal.
         transitions: How often it changed hands.
         seen_at: Seconds on the observer's clock.
+        kept: What others have set in its metadata, such as Helm its labels; an update without them removes them.
     """
 
     version: str
@@ -34,6 +37,7 @@ class Sighting:
     duration: float
     transitions: int
     seen_at: float
+    kept: Manifest = field(default_factory=dict)
 
     def free(self, identity: str, now: float) -> bool:
         """Return whether this candidate may take it."""
@@ -42,13 +46,15 @@ class Sighting:
 
 def sighted(lease: Manifest, before: Sighting | None, now: float) -> Sighting:
     """Return what a lease says; one that has not changed was seen when it was first seen."""
-    spec, version = lease.get("spec") or {}, lease["metadata"]["resourceVersion"]
+    spec, metadata = lease.get("spec") or {}, lease["metadata"]
+    version = metadata["resourceVersion"]
     return Sighting(
         version=version,
         holder=spec.get("holderIdentity") or "",
         duration=float(spec.get("leaseDurationSeconds") or DURATION),
         transitions=int(spec.get("leaseTransitions") or 0),
         seen_at=before.seen_at if before is not None and before.version == version else now,
+        kept={key: metadata[key] for key in _KEPT if key in metadata},
     )
 
 

@@ -93,7 +93,7 @@ class Lease:
         before, self._renewed_at = self._sighting if self.held else None, None
         if before is not None:
             with suppress(ApiServerError, TimeoutError):
-                await self._write(Verb.UPDATE, election.given_up(before, now=self.now()), before.version)
+                await self._write(Verb.UPDATE, election.given_up(before, now=self.now()), before)
 
     async def _attempt(self) -> bool:
         """Take or renew the lease; return whether that went well."""
@@ -127,7 +127,7 @@ class Lease:
             self._acquired = self.now()
         spec = election.record(self.candidate.identity, before, acquired=self._acquired, now=self.now())
         verb = Verb.CREATE if before is None else Verb.UPDATE
-        self._sight(await self._write(verb, spec, "" if before is None else before.version))
+        self._sight(await self._write(verb, spec, before))
 
     async def _look(self) -> None:
         try:
@@ -137,9 +137,10 @@ class Lease:
                 raise
             self._sighting = None
 
-    async def _write(self, verb: Verb, spec: Manifest, version: str) -> Manifest:
+    async def _write(self, verb: Verb, spec: Manifest, before: Sighting | None) -> Manifest:
         name, namespace = self.candidate.name, self.candidate.namespace
-        metadata = {"name": name, "namespace": namespace, **({"resourceVersion": version} if version else {})}
+        known = {} if before is None else {**before.kept, "resourceVersion": before.version}
+        metadata = {"name": name, "namespace": namespace, **known}
         body = {"apiVersion": LEASE.api_version, "kind": LEASE.name, "metadata": metadata, "spec": spec}
         return await self._call(Call(verb=verb, path=self._path("" if verb is Verb.CREATE else name), body=body))
 

@@ -105,6 +105,22 @@ async def test_the_first_leads_and_the_second_waits() -> None:
         assert found.server.writes == pytest.approx(60.0 / RENEWAL, abs=2)
 
 
+async def test_what_others_have_set_stays() -> None:
+    """Helm finds the lease of its release by labels and annotations; whoever takes, renews or returns it keeps them."""
+    async with election_of() as found:
+        marks = {"labels": {"app.kubernetes.io/managed-by": "Helm"}, "annotations": {"meta.helm.sh/release-name": "c"}}
+        found.server.lease = {"metadata": {**marks, "resourceVersion": "7"}, "spec": {}}
+        stand = found.stand("a")
+        await settled()
+        await found.time.passes(3 * RENEWAL)
+        freeze(stand)
+        await stand.lease.release()
+
+        assert found.server.writes > 2
+        assert found.server.holder == ""
+        assert found.server.lease["metadata"].items() >= marks.items()
+
+
 async def test_a_leader_that_dies_is_followed() -> None:
     """The next one leads within the lease's duration and a question's interval."""
     async with election_of() as found:
