@@ -21,6 +21,12 @@ application = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exc
 
 
 @application.command()
+def check() -> None:
+    """See whether this machine can have a cluster, and install what that needs; exit 1 and say so where it cannot."""
+    lifecycle.check(PLACE)
+
+
+@application.command()
 def up() -> None:
     """Start the cluster of this machine, unless it runs or KUBECONFIG names another one."""
     if given := os.environ.get("KUBECONFIG"):

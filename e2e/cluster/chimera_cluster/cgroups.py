@@ -3,9 +3,23 @@
 import os
 from pathlib import Path
 
+from chimera_cluster.errors import ClusterError
 from chimera_cluster.place import CGROUP
 
 ROOT = Path("/sys/fs/cgroup")
+
+
+def check() -> None:
+    """See that the tree can be made.
+
+    Raises:
+        ClusterError: The hierarchies cannot be written.
+    """
+    try:
+        make()
+        remove()
+    except OSError as error:
+        raise ClusterError(f"no cgroups can be made: {error.strerror}") from None
 
 
 def make() -> None:

@@ -42,6 +42,20 @@ def up(place: Place) -> None:
     _await_ready(place, archives)
 
 
+def check(place: Place) -> None:
+    """See that this machine can have a cluster, and install what it needs of the distribution.
+
+    Raises:
+        ClusterError: It cannot; what for.
+    """
+    tools.require_root()
+    if namespace.keeper(place) is not None:
+        return
+    tools.require({**tools.NODE_TOOLS, **tools.BASE_TOOLS, **tools.BUILDER_TOOLS})
+    namespace.check()
+    cgroups.check()
+
+
 def down(place: Place) -> None:
     """End a cluster, if there is one, and remove all that it left.
 

@@ -8,19 +8,31 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from chimera_cluster.commands import output
 from chimera_cluster.errors import ClusterError
 from chimera_cluster.place import Place
 
 _END = 30.0  # seconds for the kernel to end all that is in there; 2 to 7 on a busy machine
 
 
+_UNSHARE = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+
+
+def check() -> None:
+    """See that namespaces can be made, and mounts in them.
+
+    Raises:
+        ClusterError: The kernel, or what this machine is itself in, refuses.
+    """
+    output([*_UNSHARE, "mount", "-t", "tmpfs", "none", "/mnt"])
+
+
 def start(place: Place, environment: Mapping[str, str]) -> None:
     """Start a cluster's first process in network, mount and process namespaces of its own."""
-    unshare = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     node = [sys.executable, "-m", "chimera_cluster.node", str(place.folder)]
     with (place.logs / "node.log").open("wb") as log:
         process = subprocess.Popen(
-            [*unshare, *node],
+            [*_UNSHARE, *node],
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -105,6 +105,17 @@ def test_failure_says_what_the_program_said() -> None:
         output(["no-such-program"])
 
 
+def test_machine_that_refuses_namespaces_has_no_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the kernel said is told, before anything was started."""
+    refusing = tmp_path / "unshare"
+    refusing.write_text("#!/bin/sh\necho Operation not permitted >&2\nexit 1\n")
+    refusing.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    with pytest.raises(ClusterError, match="Operation not permitted"):
+        namespace.check()
+
+
 def test_process_finds_its_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     """Inside the network of this machine's cluster that one is meant, else whatever KUBECONFIG names, else none."""
     monkeypatch.delenv(INSIDE, raising=False)
