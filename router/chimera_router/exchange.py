@@ -94,7 +94,9 @@ class Exchange:
         if answer.served and answer.served != self.address:
             self._served_by(answer.served)
         if answer.status in _UNREACHABLE:
-            self.accounts.datastore.failed(self.address)
+            self.accounts.datastore.missed(self.address)
+        else:
+            self.accounts.datastore.served(self.address)
 
     def progressed(self, output_tokens: int) -> None:
         """So many output tokens have come."""

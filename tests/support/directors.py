@@ -104,7 +104,7 @@ def director(
 ) -> Director:
     """Return a director over one endpoint each of `small` and `large`; the predictor is sure of `large`."""
     ledger, metrics, clock, ids = Ledger(), Metrics(), clock or Clock(), itertools.count()
-    datastore = Datastore(ledger)
+    datastore = Datastore(ledger, clock=clock)
     datastore.replace(
         [
             Endpoint(name="small-0", address=small, model="small"),

@@ -112,7 +112,7 @@ class _Run:
 
     def director(self) -> Director:
         ledger = Ledger()
-        datastore = Datastore(ledger)
+        datastore = Datastore(ledger, clock=lambda: self.clock.now)
         datastore.replace([Endpoint(name=name, address=name, model=model) for name, model in self.models.items()])
         return Director(
             pool=ActivePool(settings=self.pool.settings, predictor=self.foresight),

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from directors import Clock
 from pools import FAST, decision, endpoint, model
 
 from chimera_router.datalayer import discovery
@@ -115,10 +116,33 @@ def test_gateways_word_ends_the_doubt() -> None:
     """An engine that it does not reach either is left, and stays left while it says nothing."""
     store = silenced("a-0", "a-1", "a-2")
 
-    store.failed(store.endpoints[0].address)
+    store.missed(store.endpoints[0].address)
     store.failed(store.endpoints[0].address, silent=True)
 
     assert readiness(store) == [False, True, True]
+
+
+def test_engine_that_the_gateway_does_not_reach_is_barred_for_ever_longer() -> None:
+    """Used again when it answers, the first time; then not for one second, two, four and so on, until one is served."""
+    clock = Clock()
+    store = Datastore(Ledger(), clock=clock)
+    store.replace([HOME])
+    store.answered(HOME.address, None)
+    waited = []
+    for _ in range(7):
+        store.missed(HOME.address)
+        store.missed(HOME.address)  # another request that was under way
+        began = clock.now
+        while not readiness(store)[0]:
+            store.answered(HOME.address, None)
+            clock.now += 0.25
+        waited.append(int(clock.now - began))
+    store.served(HOME.address)
+    store.missed(HOME.address)
+    store.answered(HOME.address, None)
+
+    assert waited == [0, 1, 2, 4, 8, 16, 16]
+    assert readiness(store) == [True]
 
 
 def test_engines_that_refuse_are_all_left() -> None:
@@ -206,8 +230,11 @@ def test_strangers_are_ignored() -> None:
     store = Datastore(Ledger())
 
     store.answered("10.0.0.9:1", None)
+    store.failed("10.0.0.9:1")
+    store.missed("10.0.0.9:1")
+    store.served("10.0.0.9:1")
 
-    assert (store.failed("10.0.0.9:1"), store.endpoints) == (False, ())
+    assert store.endpoints == ()
 
 
 def test_what_an_engine_said_is_old_once_a_request_goes_there() -> None:
@@ -219,8 +246,8 @@ def test_what_an_engine_said_is_old_once_a_request_goes_there() -> None:
     store.answered(HOME.address, None)
 
     store.sent(HOME.address)
-    store.failed(HOME.address)
-    store.failed(HOME.address)
+    store.missed(HOME.address)
+    store.missed(HOME.address)
 
     assert told == [HOME.address] * 2
 

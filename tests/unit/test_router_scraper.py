@@ -224,7 +224,7 @@ async def test_gateways_word_is_checked_at_once(session: ClientSession) -> None:
             await until(lambda: pool.is_ready(engine.address))
             pool.clock.now += 0.5
 
-            pool.store.failed(engine.address)
+            pool.store.missed(engine.address)
 
             assert not pool.is_ready(engine.address)
             await until(lambda: pool.is_ready(engine.address))

@@ -1,29 +1,25 @@
 """Hold what is known of every endpoint and publish it as one immutable snapshot."""
 
+import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from chimera_router.engines.standing import Standing, doubtful
 from chimera_router.scheduling.ledger import Ledger
 from chimera_router.scheduling.load import Load
 from chimera_router.scheduling.types import Endpoint, EndpointState, EngineMetrics, Model, PoolSnapshot
 
-DOUBTFUL = 2
-"""So many engines at least have to fall silent for a picker to doubt itself: a single one is more likely dead."""
-
 
 @dataclass(slots=True)
 class _Known:
-    """One endpoint. `fell_silent` where it was ready, until nothing came from it any more, not so much as a refusal."""
-
     endpoint: Endpoint
-    ready: bool = False
-    fell_silent: bool = False
+    standing: Standing = field(default_factory=Standing)
     metrics: EngineMetrics | None = None
     _state: EndpointState | None = None
 
     def state(self, load: Load, *, doubting: bool) -> EndpointState:
         """Return the endpoint as it is, and the same value again while nothing has changed."""
-        last, ready = self._state, self.ready or (doubting and self.fell_silent)
+        last, ready = self._state, self.standing.ready or (doubting and self.standing.fell_silent)
         if last is None or last.load is not load or last.metrics is not self.metrics or last.ready is not ready:
             last = EndpointState(endpoint=self.endpoint, metrics=self.metrics, load=load, ready=ready)
             self._state = last
@@ -33,9 +29,12 @@ class _Known:
 class Datastore:
     """The endpoints by address. One owner: the event loop.
 
-    An endpoint is ready once it has answered a scrape, and until one fails or the gateway cannot reach it. Where all
-    that were ready have fallen silent, what fails is more likely the picker, which got no CPU or no network: it doubts
-    itself, and they stay ready until one of them answers or the gateway, too, does not reach them.
+    An endpoint is ready once it has answered a scrape, and until one fails or the gateway cannot reach it; `standing`
+    says it exactly.
+
+    Args:
+        ledger: What this picker has sent where.
+        clock: Seconds on a monotonic clock.
 
     Attributes:
         changed: Called when the pool may have got room: an engine answered, or the list of endpoints is a new one.
@@ -44,12 +43,13 @@ class Datastore:
         outdated: Called with an address when what its engine said last is old now.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.changed: Callable[[], None] = _nobody
         self.listed: Callable[[], None] = _nobody
         self.outdated: Callable[[str], None] = _no_address
         self.counted: Callable[[str, EngineMetrics], None] = _no_count
         self._ledger = ledger
+        self._clock = clock
         self._known: dict[str, _Known] = {}
         self._doubting = False
 
@@ -81,28 +81,32 @@ class Datastore:
         known = self._known.get(address)
         if known is not None:
             own = self._ledger.of(address)
-            known.ready, known.fell_silent, self._doubting = True, False, False
+            known.standing.answered(self._clock())
+            if self._doubting:
+                self._doubt()
             known.metrics = metrics and replace(metrics, own=own.requests, own_context=own.context)
             if known.metrics:
                 self.counted(address, known.metrics)
             self.changed()
 
-    def failed(self, address: str, *, silent: bool = False) -> bool:
-        """Record that the engine could not be reached: it gets nothing until it answers. Return whether that is new.
+    def failed(self, address: str, *, silent: bool = False) -> None:
+        """Record that the engine could not be reached: it gets nothing until it answers.
 
         Args:
             address: Of the endpoint.
             silent: Whether nothing came from it in time, which may have been the picker's fault.
         """
+        self._lose(address, lambda standing: standing.failed(silent=silent))
+
+    def missed(self, address: str) -> None:
+        """Record that the gateway did not reach the engine: it gets nothing until it answers, or for some time."""
+        self._lose(address, lambda standing: standing.missed(self._clock()))
+
+    def served(self, address: str) -> None:
+        """Record that the gateway reached the engine."""
         known = self._known.get(address)
-        if known is None:
-            return False
-        was_ready, known.ready, known.metrics = known.ready, False, None
-        known.fell_silent = silent and (was_ready or known.fell_silent)
-        self._doubt()
-        if was_ready:
-            self.outdated(address)
-        return was_ready
+        if known is not None:
+            known.standing.served()
 
     def metrics(self, address: str) -> EngineMetrics | None:
         """Return what an engine last said of itself; None where that is not known."""
@@ -117,9 +121,18 @@ class Datastore:
             models=models, endpoints=tuple([k.state(of(address), doubting=doubting) for address, k in known])
         )
 
+    def _lose(self, address: str, happen: Callable[[Standing], None]) -> None:
+        known = self._known.get(address)
+        if known is None:
+            return
+        was_ready, known.metrics = known.standing.ready, None
+        happen(known.standing)
+        self._doubt()
+        if was_ready:
+            self.outdated(address)
+
     def _doubt(self) -> None:
-        known = self._known.values()
-        self._doubting = sum(k.fell_silent for k in known) >= DOUBTFUL and not any(k.ready for k in known)
+        self._doubting = doubtful([known.standing for known in self._known.values()])
 
     def _kept(self, endpoint: Endpoint) -> _Known | None:
         known = self._known.get(endpoint.address)
