@@ -23,7 +23,7 @@ comma := ,
 # What `make e2e` runs, in this order: the last one takes the release away.
 E2E ?= e2e/cluster/suite e2e/chaos e2e/smoke
 E2E_IMAGES = router operator simulator envoy echo
-E2E_PROGRAMS = helm prometheus
+E2E_PROGRAMS = helm kube-router prometheus
 # What is done with the cluster of this machine; nothing where KUBECONFIG names another.
 OWN_CLUSTER = $(if $(KUBECONFIG),true,$(BIN)/python -m chimera_cluster)
 

@@ -143,6 +143,9 @@ PROGRAMS = Catalog(
             Binary(name="envoy-gateway", package=f"{_GATEWAY}/cmd/envoy-gateway"),
             Files(source=_GATEWAY, root="charts/gateway-helm", folder="chart"),
         ),
+        "kube-router": (
+            Binary(name="kube-router", package="github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"),
+        ),
         "kwok": (Binary(name="kwok", package="sigs.k8s.io/kwok/cmd/kwok"),),
         "prometheus": tuple(
             # It finds what to scrape in Kubernetes; the SDKs of two dozen clouds stay out.
