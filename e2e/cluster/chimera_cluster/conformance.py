@@ -64,7 +64,6 @@ class Asked:
             "project": "istio",
             "url": "https://istio.io",
             "version": "1.31-alpha, Envoy 1.40, Chimera's endpoint picker",
-            "contact": "@istio/maintainers",
         }
         return [f"-{name}={value}" for name, value in said.items() if value]
 
