@@ -76,11 +76,13 @@ def istio() -> None:
 def gie_conformance(
     report: Annotated[Path, typer.Option(help="File for the suite's report.")] = Path("out/gie-conformance.yaml"),
     test: Annotated[str, typer.Option(help="The one test to run; without it, all.")] = "",
+    skip: Annotated[list[str] | None, typer.Option(help="A test not to run; repeat it.")] = None,
 ) -> None:
     """Hold Istio, in the cluster of this machine, against GIE's conformance suite, with Chimera's picker behind it."""
     found = network.find()
     if isinstance(found, network.Inside):
-        conformance.run(Cluster(found.place.kubeconfig, found), IMAGES, conformance.Asked(report=report, test=test))
+        asked = conformance.Asked(report=report, test=test, skipped=skip or ())
+        conformance.run(Cluster(found.place.kubeconfig, found), IMAGES, asked)
         return
     if found is not None:
         raise ClusterError("KUBECONFIG names a cluster: its gateway is held against the suite as GIE describes it")

@@ -45,10 +45,12 @@ class Asked:
     Attributes:
         report: File for the suite's report.
         test: The one test to run; empty: all.
+        skipped: Tests that are not run.
     """
 
     report: Path
     test: str = ""
+    skipped: Sequence[str] = ()
 
     def flags(self, fixtures: Path) -> list[str]:
         """Return the flags of the suite, whose fixtures are in a folder."""
@@ -59,6 +61,7 @@ class Asked:
             "resolver": f"{DNS_SERVICE}:53",
             "gateway-class": ISTIO.gateway_class,
             "run-test": self.test,
+            "skip-tests": ",".join(self.skipped),
             "report-output": str(self.report.absolute()),
             "organization": "istio",
             "project": "istio",

@@ -78,9 +78,13 @@ def test_all_else_is_as_the_suite_has_it(suite: list[Manifest], made: dict[tuple
     assert made["Service", "primary-endpoint-picker-svc"] == service
 
 
-def test_one_test_can_be_asked_for() -> None:
-    """Without its name all run."""
-    one, every = (Asked(report=Path("/report"), test=test).flags(Path("/fixtures")) for test in ("OneTest", ""))
+@pytest.mark.parametrize(
+    ("said", "flag"),
+    [({"test": "OneTest"}, "-run-test=OneTest"), ({"skipped": ("One", "Another")}, "-skip-tests=One,Another")],
+)
+def test_which_tests_run_can_be_said(said: dict[str, Any], flag: str) -> None:
+    """One alone, or all but some; where nothing is said, all."""
+    asked, every = (Asked(report=Path("/report"), **each).flags(Path("/fixtures")) for each in (said, {}))
 
-    assert set(one) - set(every) == {"-run-test=OneTest"}
+    assert set(asked) - set(every) == {flag}
     assert {"-fixtures=/fixtures", "-report-output=/report"} < set(every)
