@@ -51,7 +51,7 @@ class Gateway:
         charts: In the order in which they are installed.
         gateway_class: The GatewayClass that it then serves.
         manifest: YAML that is applied after the charts.
-        brings_api: Whether its charts have the definitions of Gateway API.
+        definitions: Folder of its own custom resources' definitions, in what is built for it, where no chart has them.
     """
 
     name: str
@@ -61,12 +61,12 @@ class Gateway:
     charts: tuple[Chart, ...]
     gateway_class: str
     manifest: Path | None = None
-    brings_api: bool
+    definitions: str = ""
 
     @property
     def programs(self) -> tuple[str, ...]:
         """What of the catalogue has to be built for it."""
-        return (_INFERENCE, *(() if self.brings_api else (_GATEWAY_API,)), self.name, _HELM)
+        return (_INFERENCE, _GATEWAY_API, self.name, _HELM)
 
 
 def install(gateway: Gateway, cluster: Cluster, images: Path) -> None:
@@ -95,10 +95,13 @@ def install(gateway: Gateway, cluster: Cluster, images: Path) -> None:
 
 
 def _define(gateway: Gateway, cluster: Cluster) -> None:
-    paths = list(PROGRAMS.folder(_INFERENCE).glob("*.yaml"))
-    # Another gateway may have brought its own.
-    if not gateway.brings_api and "gateways.gateway.networking.k8s.io" not in cluster.kubectl("get", "crd", "-o=name"):
-        paths += PROGRAMS.folder(_GATEWAY_API).glob("gateway.networking.k8s.io_*.yaml")
+    """Define what the gateway serves: the same for each, so that several can be in one cluster."""
+    paths = [
+        *PROGRAMS.folder(_INFERENCE).glob("*.yaml"),
+        *PROGRAMS.folder(_GATEWAY_API).glob("gateway.networking.k8s.io_*.yaml"),
+    ]
+    if gateway.definitions:
+        paths += (PROGRAMS.folder(gateway.name) / gateway.definitions).glob("*.yaml")
     for path in paths:
         cluster.apply(path.read_text())
 

@@ -12,14 +12,18 @@ ENVOY_GATEWAY = Gateway(
         Chart(
             folder="chart",
             release="envoy-gateway",
-            # Spreads a gateway's endpoints over zones by a webhook; there is one node.
-            flags=("--set=topologyInjector.enabled=false",),
+            flags=(
+                # It has definitions of Gateway API too, which would contend with those of other gateways.
+                "--set=crds.enabled=false",
+                # Spreads a gateway's endpoints over zones by a webhook; there is one node.
+                "--set=topologyInjector.enabled=false",
+            ),
             blanks={"GatewayImage": names.own("envoy-gateway"), "GatewayImagePullPolicy": "IfNotPresent"},
         ),
     ),
     gateway_class="envoy",
     manifest=MANIFESTS / "envoy-gateway.yaml",
-    brings_api=True,
+    definitions="chart/charts/crds/crds/generated",
 )
 
 ISTIO = Gateway(
@@ -32,5 +36,4 @@ ISTIO = Gateway(
         Chart(folder="istiod", release="istiod", flags=(f"--values={MANIFESTS / 'istio.values.yaml'}",)),
     ),
     gateway_class="istio",
-    brings_api=False,
 )

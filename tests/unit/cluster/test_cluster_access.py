@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from chimera_cluster import cgroups, evidence, isolation, namespace, network, to
 from chimera_cluster.cluster import Cluster
 from chimera_cluster.commands import output
 from chimera_cluster.errors import ClusterError
-from chimera_cluster.gateway import MANIFESTS
+from chimera_cluster.gateway import MANIFESTS, Gateway
 from chimera_cluster.gateways import ENVOY_GATEWAY, ISTIO
 from chimera_cluster.images import envoy, istio_proxy, names
 from chimera_cluster.network import INSIDE, LOAD, Inside, Outside
@@ -234,10 +235,10 @@ def test_istio_is_told_which_images_it_is() -> None:
     assert ISTIO.images[1] == istio_proxy.NAME
 
 
-def test_gateway_api_comes_with_the_gateway_or_from_here() -> None:
-    """What defines Gateway API is built for a gateway whose charts lack it."""
-    assert ENVOY_GATEWAY.programs == ("crds", "envoy-gateway", "helm")
-    assert ISTIO.programs == ("crds", "gateways", "istio", "helm")
+@pytest.mark.parametrize("gateway", [ENVOY_GATEWAY, ISTIO], ids=attrgetter("name"))
+def test_gateway_needs_what_defines_its_resources(gateway: Gateway) -> None:
+    """Gateway API and InferencePool come from one place for all gateways, which so can be beside one another."""
+    assert gateway.programs == ("crds", "gateways", gateway.name, "helm")
 
 
 @pytest.mark.parametrize("name", ["envoy-gateway", "istio", "gie-conformance"])
