@@ -24,6 +24,7 @@ comma := ,
 E2E ?= e2e/cluster/suite e2e/chaos e2e/smoke
 E2E_IMAGES = router operator simulator envoy echo
 E2E_PROGRAMS = helm prometheus
+E2E_GATEWAYS ?= envoy-gateway istio
 # What is done with the cluster of this machine; nothing where KUBECONFIG names another.
 OWN_CLUSTER = $(if $(KUBECONFIG),true,$(BIN)/python -m chimera_cluster)
 
@@ -104,7 +105,7 @@ e2e: .venv ## install Chimera into a cluster and hold it there under load and fa
 	$(BIN)/python -m chimera_cluster images $(E2E_IMAGES)
 	$(BIN)/python -m chimera_cluster build $(E2E_PROGRAMS)
 	$(OWN_CLUSTER) up
-	$(OWN_CLUSTER) envoy-gateway
+	$(foreach each,$(E2E_GATEWAYS),$(OWN_CLUSTER) $(each) &&) true
 	$(BIN)/python -m chimera_cluster run -- $(abspath $(BIN))/pytest -s $(E2E) || { $(OWN_CLUSTER) down; exit 1; }
 	$(OWN_CLUSTER) down
 
