@@ -11,6 +11,8 @@ from chimera_cluster import evidence, network
 from chimera_cluster.cluster import Cluster
 from chimera_cluster.commands import output
 from chimera_cluster.errors import ClusterError
+from chimera_cluster.gateway import Gateway
+from chimera_cluster.gateways import ENVOY_GATEWAY, ISTIO
 from chimera_cluster.images import making, names
 from chimera_cluster.images.parts import PARTS
 
@@ -55,12 +57,22 @@ def image(cluster: Cluster) -> Callable[[str], str]:
 
 @pytest.fixture(scope="session")
 def gateway_class(cluster: Cluster) -> str:
-    """Return the class of the gateways that can be asked for."""
+    """Return the class of Envoy Gateway's gateways."""
+    return _served(cluster, ENVOY_GATEWAY)
+
+
+@pytest.fixture(scope="session")
+def istio_class(cluster: Cluster) -> str:
+    """Return the class of Istio's gateways."""
+    return _served(cluster, ISTIO)
+
+
+def _served(cluster: Cluster, gateway: Gateway) -> str:
     try:
-        cluster.get("gatewayclass", "envoy")
+        cluster.get("gatewayclass", gateway.gateway_class)
     except ClusterError:
-        pytest.skip("no GatewayClass `envoy`: make cluster GATEWAY=envoy-gateway")
-    return "envoy"
+        pytest.skip(f"no GatewayClass `{gateway.gateway_class}`: make cluster GATEWAY={gateway.name}")
+    return gateway.gateway_class
 
 
 @pytest.fixture(scope="session")

@@ -12,17 +12,22 @@ from chimera_cluster.cluster import Cluster
 from chimera_cluster.errors import ClusterError
 
 ENTRANCE = "entrance"
-GATEWAYS = "envoy-gateway-system"  # where Envoy Gateway runs the Envoys of all Gateways
-
-GATEWAY = {
-    "apiVersion": "gateway.networking.k8s.io/v1",
-    "kind": "Gateway",
-    "metadata": {"name": ENTRANCE},
-    "spec": {"gatewayClassName": "envoy", "listeners": [{"name": "http", "protocol": "HTTP", "port": 80}]},
-}
+ENVOY_GATEWAY, ISTIO = "envoy", "istio"  # classes of Gateways
+GATEWAYS = "envoy-gateway-system"  # where Envoy Gateway runs the Envoys of all Gateways; Istio runs each beside its own
 
 Manifest = dict[str, Any]
 Status = dict[str, Any]
+
+
+def gateway(gateway_class: str) -> Manifest:
+    """Return the Gateway that is the entrance of pools."""
+    listener = {"name": "http", "protocol": "HTTP", "port": 80}
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": ENTRANCE},
+        "spec": {"gatewayClassName": gateway_class, "listeners": [listener]},
+    }
 
 
 def model(name: str, *, replicas: int = 1, token_ms: float = 20, score: float = 0.5, **fields: object) -> Manifest:
@@ -65,6 +70,17 @@ def pool(name: str, *models: Manifest, pickers: int = 2, **spec: object) -> Mani
     }
 
 
+@contextmanager
+def entrance(cluster: Cluster, space: str, gateway_class: str) -> Iterator[str]:
+    """Give HOST:PORT by which a namespace's entrance can be reached from outside of pods."""
+    where, label = GATEWAYS, f"gateway.envoyproxy.io/owning-gateway-namespace={space}"
+    if gateway_class == ISTIO:
+        where, label = space, f"gateway.networking.k8s.io/gateway-name={ENTRANCE}"
+    (envoy,) = cluster.get("services", f"--selector={label}", f"--namespace={where}")["items"]
+    with cluster.network.reach(where, envoy["metadata"]["name"], 80) as address:
+        yield address
+
+
 @dataclass(frozen=True, slots=True)
 class Served:
     """A pool that is in a cluster.
@@ -73,11 +89,13 @@ class Served:
         cluster: Where.
         space: Its namespace.
         name: Its name.
+        gateway_class: Of the Gateway in front of it.
     """
 
     cluster: Cluster
     space: str
     name: str
+    gateway_class: str = ENVOY_GATEWAY
 
     def status(self) -> Status:
         """Return what its operator says of it; empty before that has looked."""
@@ -145,9 +163,7 @@ class Served:
     @contextmanager
     def entrance(self) -> Iterator[str]:
         """Give the URL by which clients outside of pods reach it through its gateway."""
-        label = f"--selector=gateway.envoyproxy.io/owning-gateway-namespace={self.space}"
-        (envoy,) = self.cluster.get("services", label, f"--namespace={GATEWAYS}")["items"]
-        with self.cluster.network.reach(GATEWAYS, envoy["metadata"]["name"], 80) as address:
+        with entrance(self.cluster, self.space, self.gateway_class) as address:
             yield f"http://{address}"
 
 
@@ -159,10 +175,10 @@ def settled(status: Status) -> bool:
 
 
 @contextmanager
-def applied(cluster: Cluster, space: str, document: Manifest) -> Iterator[Served]:
+def applied(cluster: Cluster, space: str, document: Manifest, gateway_class: str = ENVOY_GATEWAY) -> Iterator[Served]:
     """Give a pool that is ready, behind a gateway that is; both go with their namespace."""
-    cluster.apply(GATEWAY, document, space=space)
-    served = Served(cluster, space, document["metadata"]["name"])
+    cluster.apply(gateway(gateway_class), document, space=space)
+    served = Served(cluster, space, document["metadata"]["name"], gateway_class)
     cluster.await_condition(f"gateway/{ENTRANCE}", "condition=Programmed", space=space, seconds=120)
     served.await_ready()
     yield served

@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from chimera_cluster import gateway, lifecycle, namespace, network
+from chimera_cluster import conformance, gateway, gateways, lifecycle, namespace, network
 from chimera_cluster.cluster import Cluster
 from chimera_cluster.errors import ClusterError
 from chimera_cluster.images import making
@@ -66,18 +66,52 @@ def images(
     making.make(names or PARTS, IMAGES)
 
 
-@application.command(gateway.NAME)
+@application.command(gateways.ENVOY_GATEWAY.name)
 def envoy_gateway() -> None:
     """Install Envoy Gateway into the cluster of this machine."""
+    _install(gateways.ENVOY_GATEWAY)
+
+
+@application.command(gateways.ISTIO.name)
+def istio() -> None:
+    """Install Istio into the cluster of this machine, with the Envoy of this machine for its gateways."""
+    _install(gateways.ISTIO)
+
+
+@application.command(conformance.NAME)
+def gie_conformance(
+    report: Annotated[Path, typer.Option(help="File for the suite's report.")] = Path("out/gie-conformance.yaml"),
+    test: Annotated[str, typer.Option(help="The one test to run; without it, all.")] = "",
+    skip: Annotated[list[str] | None, typer.Option(help="A test not to run; repeat it.")] = None,
+) -> None:
+    """Hold Istio, in the cluster of this machine, against GIE's conformance suite, with Chimera's picker behind it."""
     found = network.find()
     if isinstance(found, network.Inside):
-        gateway.install(Cluster(found.place.kubeconfig, found), IMAGES)
+        asked = conformance.Asked(report=report, test=test, skipped=skip or ())
+        conformance.run(Cluster(found.place.kubeconfig, found), IMAGES, asked)
         return
     if found is not None:
-        raise ClusterError("KUBECONFIG names a cluster: install Envoy Gateway there as its documentation says")
-    PROGRAMS.build_all(gateway.PROGRAMS_NEEDED)
-    making.make(gateway.IMAGES_NEEDED, IMAGES)
-    run([sys.executable, "-m", "chimera_cluster", gateway.NAME])
+        raise ClusterError("KUBECONFIG names a cluster: its gateway is held against the suite as GIE describes it")
+    PROGRAMS.build_all([conformance.NAME])
+    making.make(conformance.IMAGES_NEEDED, IMAGES)
+    _again_inside()
+
+
+def _install(chosen: gateway.Gateway) -> None:
+    found = network.find()
+    if isinstance(found, network.Inside):
+        gateway.install(chosen, Cluster(found.place.kubeconfig, found), IMAGES)
+        return
+    if found is not None:
+        raise ClusterError(f"KUBECONFIG names a cluster: install {chosen.title} there as its documentation says")
+    PROGRAMS.build_all(chosen.programs)
+    making.make(chosen.images, IMAGES)
+    _again_inside()
+
+
+def _again_inside() -> NoReturn:
+    """Run the command that was given in the cluster's network."""
+    run([sys.executable, "-m", "chimera_cluster", *sys.argv[1:]])
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Envoy Gateway serves routes in the cluster; `make cluster GATEWAY=envoy-gateway` installs it."""
+"""Gateways serve routes in the cluster; `make cluster GATEWAY=envoy-gateway` installs one, `GATEWAY=istio` another."""
 
 import time
 import urllib.error
@@ -7,20 +7,13 @@ from collections.abc import Callable
 
 import pytest
 from restricted_pods import container, deployment, http_probe, service
+from served_pools import ENTRANCE, GATEWAYS, entrance, gateway
 
 from chimera_cluster.cluster import Cluster
-from chimera_cluster.errors import ClusterError
 
 pytestmark = pytest.mark.timeout(240)
 
-GATEWAY = """
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: {name: entrance}
-spec:
-  gatewayClassName: envoy
-  listeners: [{name: http, protocol: HTTP, port: 80}]
----
+ROUTE = """
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {name: echo}
@@ -31,12 +24,11 @@ spec:
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _installed(cluster: Cluster) -> None:
-    try:
-        cluster.get("gatewayclass", "envoy")
-    except ClusterError:
-        pytest.skip("no GatewayClass `envoy`: make cluster GATEWAY=envoy-gateway")
+@pytest.fixture(params=["gateway_class", "istio_class"])
+def served(request: pytest.FixtureRequest) -> str:
+    """Return the class of each kind of gateway that is installed."""
+    found: str = request.getfixturevalue(request.param)
+    return found
 
 
 def ask(address: str, host: str) -> tuple[int, str]:
@@ -56,19 +48,30 @@ def ask(address: str, host: str) -> tuple[int, str]:
         time.sleep(0.3)
 
 
-def test_route_leads_to_its_service(cluster: Cluster, space: str, image: Callable[[str], str]) -> None:
+def test_route_leads_to_its_service(cluster: Cluster, space: str, served: str, image: Callable[[str], str]) -> None:
     """A gateway sends requests for a route's host to the pods of its service, and refuses others."""
     server = container(image("echo"), readinessProbe=http_probe("/ready", 8080))
-    cluster.apply(deployment("echo", 1, server), service("echo", 80, 8080), GATEWAY, space=space)
+    cluster.apply(deployment("echo", 1, server), service("echo", 80, 8080), gateway(served), ROUTE, space=space)
     cluster.await_rollout("deployment/echo", space=space)
-    cluster.await_condition("gateway/entrance", "condition=Programmed", space=space, seconds=120)
-    label = f"--selector=gateway.envoyproxy.io/owning-gateway-namespace={space}"
-    (envoy,) = cluster.get("services", label, "--namespace=envoy-gateway-system")["items"]
+    cluster.await_condition(f"gateway/{ENTRANCE}", "condition=Programmed", space=space, seconds=120)
 
-    with cluster.network.reach("envoy-gateway-system", envoy["metadata"]["name"], 80) as address:
+    with entrance(cluster, space, served) as address:
         status, body = ask(address, "echo.test")
         refused, _ = ask(address, "other.test")
 
     assert (status, refused) == (200, 404)
     assert body.startswith("echo-")
     assert body.endswith(" /asked\n")
+
+
+def test_envoy_that_is_replaced_ends(cluster: Cluster, space: str, gateway_class: str) -> None:
+    """Nothing holds the pod of an Envoy longer than its connections, of which there are none."""
+    cluster.apply(gateway(gateway_class), space=space)
+    cluster.await_condition(f"gateway/{ENTRANCE}", "condition=Programmed", space=space, seconds=120)
+    label = f"--selector=gateway.envoyproxy.io/owning-gateway-namespace={space}"
+    (before,) = cluster.get("pods", label, f"--namespace={GATEWAYS}")["items"]
+    cluster.kubectl("rollout", "restart", "deployment", label, f"--namespace={GATEWAYS}")
+
+    cluster.await_condition(f"pod/{before['metadata']['name']}", "delete", space=GATEWAYS, seconds=90)
+
+    assert len(cluster.get("pods", label, f"--namespace={GATEWAYS}")["items"]) == 1

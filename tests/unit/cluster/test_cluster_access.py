@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,13 @@ import yaml
 from typer.testing import CliRunner
 
 from chimera_cluster import __main__ as command
-from chimera_cluster import cgroups, evidence, gateway, isolation, namespace, network, tools
+from chimera_cluster import cgroups, evidence, isolation, namespace, network, tools
 from chimera_cluster.cluster import Cluster
 from chimera_cluster.commands import output
 from chimera_cluster.errors import ClusterError
-from chimera_cluster.images import envoy, names
+from chimera_cluster.gateway import MANIFESTS, Gateway
+from chimera_cluster.gateways import ENVOY_GATEWAY, ISTIO
+from chimera_cluster.images import envoy, istio_proxy, names
 from chimera_cluster.network import INSIDE, LOAD, Inside, Outside
 from chimera_cluster.place import CGROUP, Place
 
@@ -226,12 +229,39 @@ def test_missing_programs_are_named_with_their_package(monkeypatch: pytest.Monke
 
 def test_envoy_gateway_is_told_which_image_it_is() -> None:
     """The chart's template of values names the image that was built; the Envoys it starts are the machine's too."""
-    filled = yaml.safe_load(gateway.values("image: ${GatewayImage}\npolicy: ${GatewayImagePullPolicy}\n"))
-    proxy, _ = yaml.safe_load_all((Path(gateway.__file__).parent / "manifests" / "envoy-gateway.yaml").read_text())
+    (chart,) = ENVOY_GATEWAY.charts
+    filled = yaml.safe_load(chart.values("image: ${GatewayImage}\npolicy: ${GatewayImagePullPolicy}\n"))
+    proxy, _ = yaml.safe_load_all((MANIFESTS / "envoy-gateway.yaml").read_text())
 
-    assert filled == {"image": names.own(gateway.NAME), "policy": "IfNotPresent"}
+    assert filled == {"image": names.own("envoy-gateway"), "policy": "IfNotPresent"}
     container = proxy["spec"]["provider"]["kubernetes"]["envoyDeployment"]["container"]
     assert container["image"] == names.own(envoy.NAME)
+
+
+def test_istio_is_told_which_images_it_is() -> None:
+    """Its values name the images that were built, so that no node asks a registry."""
+    values = yaml.safe_load((MANIFESTS / "istio.values.yaml").read_text())
+
+    assert (values["image"], values["global"]["proxy"]["image"]) == tuple(map(names.own, ISTIO.images))
+    assert ISTIO.images[1] == istio_proxy.NAME
+
+
+@pytest.mark.parametrize("gateway", [ENVOY_GATEWAY, ISTIO], ids=attrgetter("name"))
+def test_gateway_needs_what_defines_its_resources(gateway: Gateway) -> None:
+    """Gateway API and InferencePool come from one place for all gateways, which so can be beside one another."""
+    assert gateway.programs == ("crds", "gateways", gateway.name, "helm")
+
+
+@pytest.mark.parametrize("name", ["envoy-gateway", "istio", "gie-conformance"])
+def test_gateway_of_a_named_cluster_is_left_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With KUBECONFIG nothing is installed, and nothing run against what is there."""
+    monkeypatch.delenv(INSIDE, raising=False)
+    monkeypatch.setenv("KUBECONFIG", "/some")
+
+    said = CliRunner().invoke(command.application, [name])
+
+    assert isinstance(said.exception, ClusterError)
+    assert str(said.exception).startswith("KUBECONFIG names a cluster: ")
 
 
 def test_cluster_that_is_named_is_not_started(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from chimera_cluster.images.archive import extract, uncompressed_bytes
 from chimera_cluster.images.builder import Buildah, Engine, Order
 from chimera_cluster.images.parts import PARTS, Release
 from chimera_cluster.images.store import Source
+from chimera_cluster.programs.catalog import PROGRAMS
 
 RELEASE = Release(version="1.2.3", revision="abc", epoch=1_700_000_000)
 Files = Mapping[str, bytes]
@@ -243,6 +244,20 @@ def test_static_image_is_its_program() -> None:
 
     assert set(source.files) == {"echo"}
     assert source.dockerfile.startswith("FROM scratch\n")
+
+
+def test_static_image_has_a_folder_for_what_passes() -> None:
+    """Its user can write to /tmp: the folder is made as that user, who therefore owns it."""
+    lines = static.source("envoy-gateway").dockerfile.splitlines()
+
+    assert lines.index("WORKDIR /tmp") == lines.index("USER 65532:65532") + 1
+
+
+def test_program_of_a_module_with_several_is_found() -> None:
+    """An image is named as its program, wherever in the catalogue that is."""
+    found = static.source("pilot-discovery").files["pilot-discovery"]
+
+    assert found.parent == PROGRAMS.folder("istio")
 
 
 def test_no_base_is_made_of_another_distribution(monkeypatch: pytest.MonkeyPatch) -> None:

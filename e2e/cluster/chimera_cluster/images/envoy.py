@@ -24,11 +24,22 @@ def source(foundation: str, archive: Path | None) -> Source:
     Raises:
         ClusterError: The package is not installed.
     """
+    return Source(
+        name=names.own(NAME),
+        dockerfile=_DOCKERFILE,
+        files={"envoy": binary()},
+        arguments={"BASE": foundation},
+        base=archive,
+    )
+
+
+def binary() -> Path:
+    """Return where the package has Envoy.
+
+    Raises:
+        ClusterError: It is not installed.
+    """
     try:
-        binary = Path(str(metadata.distribution(_DISTRIBUTION).locate_file(_BINARY)))
+        return Path(str(metadata.distribution(_DISTRIBUTION).locate_file(_BINARY)))
     except metadata.PackageNotFoundError:
         raise ClusterError(f"the package {_DISTRIBUTION} is not installed: it has the Envoy") from None
-    files = {"envoy": binary}
-    return Source(
-        name=names.own(NAME), dockerfile=_DOCKERFILE, files=files, arguments={"BASE": foundation}, base=archive
-    )

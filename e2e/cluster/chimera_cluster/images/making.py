@@ -11,12 +11,12 @@ from pathlib import Path
 
 from chimera_cluster.commands import output
 from chimera_cluster.errors import ClusterError
-from chimera_cluster.images import base, builder, envoy, parts, static, store, wheels
+from chimera_cluster.images import base, builder, envoy, istio_proxy, parts, static, store, wheels
 from chimera_cluster.images.archive import extract, uncompressed_bytes
 from chimera_cluster.images.parts import PARTS, ROOT, Release
 from chimera_cluster.programs.catalog import PROGRAMS
 
-NAMES = (*PARTS, *static.IMAGES, envoy.NAME)
+NAMES = (*PARTS, *static.IMAGES, envoy.NAME, istio_proxy.NAME)
 BILL = "app/sbom.cdx.json"
 
 
@@ -88,7 +88,10 @@ def _made(name: str, shop: Workshop, folder: Path) -> Path:
         return store.archive(source, shop.builder)
     if name == envoy.NAME:
         return store.archive(envoy.source(shop.foundation, shop.archive), shop.builder)
-    PROGRAMS.build_all([name])
+    if name == istio_proxy.NAME:
+        PROGRAMS.build_all([istio_proxy.PROGRAM])
+        return store.archive(istio_proxy.source(shop.foundation, shop.archive), shop.builder)
+    PROGRAMS.build_all([static.IMAGES[name]])
     return store.archive(static.source(name), shop.builder)
 
 

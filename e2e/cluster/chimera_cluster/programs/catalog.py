@@ -12,7 +12,7 @@ from pathlib import Path
 
 from chimera_cluster import cache
 from chimera_cluster.programs.go import ENVIRONMENT
-from chimera_cluster.programs.recipes import Binary, Files, Recipe
+from chimera_cluster.programs.recipes import Binary, Files, Recipe, Tests
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +66,7 @@ class Catalog:
 
 _CONTAINERD = "github.com/containerd/containerd/v2"
 _GATEWAY = "github.com/envoyproxy/gateway"
+_ISTIO = "istio.io/istio"
 _HELM_3 = "helm.sh/helm/v3"
 _PROMETHEUS = "github.com/prometheus/prometheus"
 _COMPONENT = "k8s.io/component-base/version"
@@ -145,6 +146,21 @@ PROGRAMS = Catalog(
         ),
         "kube-router": (
             Binary(name="kube-router", package="github.com/cloudnativelabs/kube-router/v2/cmd/kube-router"),
+        ),
+        "istio": (
+            *(
+                # Without checks of messages that nobody calls here: they take minutes to compile.
+                Binary(name=name, package=f"{_ISTIO}/pilot/cmd/{name}", tags=("disable_pgv",))
+                for name in ("pilot-agent", "pilot-discovery")
+            ),
+            Files(source=_ISTIO, root="manifests/charts/base", folder="base"),
+            Files(source=_ISTIO, root="manifests/charts/istio-control/istio-discovery", folder="istiod"),
+            Files(source=_ISTIO, root="tools/packaging/common", pattern="envoy_bootstrap.json"),
+        ),
+        "gie-conformance": (
+            Tests(name="gie-conformance"),
+            Files(source="sigs.k8s.io/gateway-api-inference-extension/conformance", root="resources"),
+            Binary(name="echo-basic", package="sigs.k8s.io/gateway-api/conformance/echo-basic"),
         ),
         "kwok": (Binary(name="kwok", package="sigs.k8s.io/kwok/cmd/kwok"),),
         "prometheus": tuple(

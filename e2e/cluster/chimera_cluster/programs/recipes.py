@@ -53,6 +53,21 @@ class Binary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tests:
+    """The module's own tests, as a program.
+
+    Attributes:
+        name: Of the file.
+    """
+
+    name: str
+
+    def make(self, module: Path, target: Path) -> None:
+        """Compile and link."""
+        go(module, "test", "-c", "-ldflags=-s -w", "-o", str(target / self.name), ".")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Files:
     """Files that a module carries beside its code.
 
