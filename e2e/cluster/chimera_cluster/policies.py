@@ -4,12 +4,10 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from chimera_cluster import tools
 from chimera_cluster.commands import output
 from chimera_cluster.place import NODE, SERVICE_RANGE, Place
 
 PROGRAM = "kube-router"
-_TOOLS = {"ipset": "ipset"}  # it calls it for groups of addresses
 _BRIDGED = "net.bridge.bridge-nf-call-iptables"  # pods of one node meet on a bridge, which rules see only with this
 _FLAGS = {
     "run-firewall": "true",
@@ -29,7 +27,6 @@ def enforced(place: Place) -> Iterator[None]:
     Raises:
         ClusterError: What that needs is missing.
     """
-    tools.require(_TOOLS)
     command = [PROGRAM, f"--kubeconfig={place.kubeconfig}", *(f"--{key}={value}" for key, value in _FLAGS.items())]
     output(["sysctl", "--quiet", "--write", f"{_BRIDGED}=1"])
     with (place.logs / f"{PROGRAM}.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as router:
@@ -38,5 +35,7 @@ def enforced(place: Place) -> Iterator[None]:
         finally:
             router.terminate()
             router.wait()
-            output([PROGRAM, "--cleanup-config"])
+            output(
+                ["iptables", "--flush"]
+            )  # its own removal of rules ends with a panic; nobody else has any of this kind
             output(["sysctl", "--quiet", "--write", f"{_BRIDGED}=0"])

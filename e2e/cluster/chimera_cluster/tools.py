@@ -12,6 +12,7 @@ from chimera_cluster.place import CNI_PLUGINS
 # By program, the Debian package that has it.
 NODE_TOOLS = {
     "ip": "iproute2",
+    "ipset": "ipset",  # kube-router calls it, and so can be installed no more once tests run: there is no way out
     "iptables": "iptables",  # the network's portmap plugin calls it
     "mount": "mount",
     "nft": "nftables",  # kube-proxy calls it
