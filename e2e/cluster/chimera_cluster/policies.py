@@ -8,7 +8,6 @@ from chimera_cluster.commands import output
 from chimera_cluster.place import NODE, SERVICE_RANGE, Place
 
 PROGRAM = "kube-router"
-_BRIDGED = "net.bridge.bridge-nf-call-iptables"  # pods of one node meet on a bridge, which rules see only with this
 _FLAGS = {
     "run-firewall": "true",
     "run-router": "false",
@@ -28,14 +27,11 @@ def enforced(place: Place) -> Iterator[None]:
         ClusterError: What that needs is missing.
     """
     command = [PROGRAM, f"--kubeconfig={place.kubeconfig}", *(f"--{key}={value}" for key, value in _FLAGS.items())]
-    output(["sysctl", "--quiet", "--write", f"{_BRIDGED}=1"])
     with (place.logs / f"{PROGRAM}.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as router:
         try:
             yield
         finally:
             router.terminate()
             router.wait()
-            output(
-                ["iptables", "--flush"]
-            )  # its own removal of rules ends with a panic; nobody else has any of this kind
-            output(["sysctl", "--quiet", "--write", f"{_BRIDGED}=0"])
+            # Its own way to remove its rules ends with a panic. Nobody else has rules of this kind here.
+            output(["iptables", "--flush"])
