@@ -14,6 +14,8 @@ pytestmark = pytest.mark.timeout(500)
 
 CHART = str(Path(__file__).resolve().parents[2] / "charts" / "chimera")
 NAME = "chimera"
+KEPT = ("customresourcedefinition", "apiservice", "namespace/")  # definitions, and what the API server makes of them
+ENDED = 60.0  # seconds until the last pod is gone: those of the release's own test drain
 
 
 @pytest.fixture
@@ -49,15 +51,11 @@ def test_release_that_goes_leaves_pools_and_nothing_else(cluster: Cluster, serve
     before = set(served.pods())
 
     output(["helm", "uninstall", NAME, f"--namespace={release}", "--wait", "--timeout=120s"])
-    time.sleep(3)
+    deadline = time.monotonic() + ENDED
+    while left := {each for each in everywhere(cluster) if not each.startswith(KEPT)}:
+        assert time.monotonic() < deadline, left
 
     assert set(served.pods()) == before
-    kept = (
-        "customresourcedefinition",
-        "apiservice",
-        "namespace/",
-    )  # definitions, and what the API server makes of them
-    assert {each for each in everywhere(cluster) if not each.startswith(kept)} == set()
 
     cluster.kubectl("delete", "crd", "heterogeneousmodelpools.chimera.dev", "pooledmodels.chimera.dev", "--timeout=60s")
     cluster.kubectl("wait", "pod", "--for=delete", "--all", f"--namespace={served.space}", "--timeout=120s")
