@@ -4,9 +4,9 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 
+import blocking
 import grpc
 import pytest
-from blockbuster import blockbuster_ctx
 from directors import FakePredictor, director
 from envoy.service.ext_proc.v3 import external_processor_pb2 as ext_proc
 from eventual import eventually
@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_loop")]
 @pytest.fixture(autouse=True)
 def nothing_blocks() -> Iterator[None]:
     """Fail any test in which the picker makes a blocking call on the event loop."""
-    with blockbuster_ctx("chimera_router"):
+    with blocking.nothing_blocks():
         yield
 
 

@@ -6,10 +6,10 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
+import blocking
 import grpc
 import pytest
 from authorities import Authority
-from blockbuster import blockbuster_ctx
 from directors import director
 from envoy.service.accesslog.v3 import als_pb2
 from eventual import eventually
@@ -37,7 +37,7 @@ ALONE = [("grpc.use_local_subchannel_pool", 1)]  # channels to one address other
 @pytest.fixture(autouse=True)
 def nothing_blocks() -> Iterator[None]:
     """Fail any test in which the picker makes a blocking call on the event loop."""
-    with blockbuster_ctx("chimera_router"):
+    with blocking.nothing_blocks():
         yield
 
 

@@ -5,10 +5,10 @@ import ssl
 import warnings
 from contextlib import suppress
 
+import blocking
 import pytest
 import uvloop
 from authorities import Authority
-from blockbuster import blockbuster_ctx
 from handshakes import Serving, client_context, greeted, greeting, served
 
 from chimera_router.tls.certificates import Certificates
@@ -143,7 +143,7 @@ async def test_plain_text_is_refused_where_there_is_a_certificate(transport: Tra
 
 async def test_swap_blocks_no_event_loop(serving: Serving) -> None:
     """What a connection does with a new certificate waits for nothing."""
-    with blockbuster_ctx("chimera_router"):
+    with blocking.nothing_blocks():
         async with greeting(serving.certificates) as port:
             serving.swap(OTHERS.sign())
             assert (await greeted(port, client_context(OTHERS.certificate)))[0] == b"hello"
