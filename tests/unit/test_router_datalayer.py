@@ -164,6 +164,18 @@ def test_engines_that_never_answered_are_not_doubted() -> None:
     assert readiness(store) == [False, False]
 
 
+def test_engine_may_be_missed_for_days() -> None:
+    """However often the gateway has missed it, it is tried again after the longest wait."""
+    clock = Clock()
+    store = Datastore(Ledger(), clock=clock)
+    store.replace([HOME])
+    for _ in range(2000):
+        clock.now += 16.0
+        store.answered(HOME.address, None)
+        assert readiness(store) == [True]
+        store.missed(HOME.address)
+
+
 def test_own_requests_are_counted_when_the_engine_is_asked() -> None:
     """Metrics keep how many of the requests they show were this picker's own at that moment."""
     ledger = Ledger()

@@ -27,7 +27,7 @@ class Standing:
 
     ready: bool = False
     fell_silent: bool = False
-    _misses: int = 0
+    _next_bar: float = 0.0  # seconds; none the first time
     _barred_until: float = -math.inf
 
     def answered(self, now: float) -> None:
@@ -46,14 +46,13 @@ class Standing:
         missed again is one that only the gateway cannot reach: it would be idle always, and get every request.
         """
         if self.ready:
-            self._misses += 1
-            if self._misses > 1:
-                self._barred_until = now + min(BARRED * 2.0 ** (self._misses - 2), BARRED_AT_MOST)
+            self._barred_until = now + self._next_bar
+            self._next_bar = min(max(BARRED, 2.0 * self._next_bar), BARRED_AT_MOST)
         self.failed(silent=False)
 
     def served(self) -> None:
         """The gateway reached it."""
-        self._misses = 0
+        self._next_bar = 0.0
 
 
 def doubtful(standings: Collection[Standing]) -> bool:
