@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from missing import absent
 
 from chimera_cluster import evidence, network
 from chimera_cluster.cluster import Cluster
@@ -27,10 +28,7 @@ def cluster() -> Cluster:
     """Return the cluster that this process can reach."""
     found = network.find()
     if found is None:
-        said = "no cluster in reach: run this through python -m chimera_cluster run --, or set KUBECONFIG"
-        if os.environ.get("CI"):
-            pytest.fail(said)
-        pytest.skip(said)
+        absent("no cluster in reach: run this through python -m chimera_cluster run --, or set KUBECONFIG")
     return Cluster(Path(os.environ["KUBECONFIG"]), found)
 
 

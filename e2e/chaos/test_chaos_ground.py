@@ -29,14 +29,6 @@ def pooled(cluster: Cluster, release: str, gateway_class: str) -> Iterator[Serve
         yield made
 
 
-@pytest.fixture
-def served(pooled: Served) -> Served:
-    """Return the pool as it was before the test before."""
-    pooled.change_model("small", scaling={"replicas": 2})
-    pooled.await_ready()
-    return pooled
-
-
 @contextmanager
 def cordoned(cluster: Cluster) -> Iterator[None]:
     """Let the cluster's only node take no new pods."""

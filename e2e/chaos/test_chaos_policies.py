@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 
 import pytest
-from restricted_pods import container, deployment, http_probe, pod
+from client_pods import ask, client
+from restricted_pods import container, deployment, http_probe
 from served_pools import Served, applied, model, pool
 from under_load import under_load
 
@@ -25,7 +26,6 @@ DENIED = {
     "metadata": {"name": "default-deny"},
     "spec": {"podSelector": {}, "policyTypes": ["Ingress"]},
 }
-WAIT = "import signal; print('here', flush=True); signal.pause()"
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=2)"
 ENFORCED = 30.0  # seconds until a new pod's or policy's rules are written
 
@@ -47,10 +47,9 @@ def served(cluster: Cluster, release: str, gateway_class: str) -> Iterator[Serve
 @pytest.fixture(scope="module")
 def stranger(cluster: Cluster, image: Callable[[str], str]) -> Iterator[str]:
     """A namespace without policies, with a server and somebody who tries doors."""
-    client = container(image("router"), command=["python", "-c", WAIT])
     with cluster.space() as space:
         server = container(image("echo"), readinessProbe=http_probe("/ready", 8080))
-        cluster.apply(pod("client", client), deployment("echo", 1, server), space=space)
+        cluster.apply(client(image("router")), deployment("echo", 1, server), space=space)
         cluster.await_condition("pod/client", "condition=Ready", space=space)
         cluster.await_rollout("deployment/echo", space=space)
         yield space
@@ -58,9 +57,8 @@ def stranger(cluster: Cluster, image: Callable[[str], str]) -> Iterator[str]:
 
 def opens(cluster: Cluster, stranger: str, address: str, port: int) -> bool:
     """Return whether the stranger gets through."""
-    where = ["client", f"--namespace={stranger}", "--", "python", "-c", CONNECT, address, str(port)]
     try:
-        cluster.kubectl("exec", *where)
+        ask(cluster, stranger, CONNECT, address, str(port))
     except ClusterError:
         return False
     return True

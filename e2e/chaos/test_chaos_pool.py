@@ -29,14 +29,6 @@ def pooled(cluster: Cluster, release: str, gateway_class: str) -> Iterator[Serve
         yield made
 
 
-@pytest.fixture
-def served(pooled: Served) -> Served:
-    """Return the pool as it was before the test before."""
-    pooled.change_model("small", scaling={"replicas": 2})
-    pooled.await_ready()
-    return pooled
-
-
 def test_rolling_update_loses_nothing(served: Served) -> None:
     """All replicas of a model are replaced while it answers, and every chat gets its whole answer."""
     old = set(served.pods(model="small"))

@@ -3,9 +3,8 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
-import blocking
 import grpc
 import pytest
 from directors import director
@@ -16,18 +15,11 @@ from chimera_router import wire
 from chimera_router.director import Director
 from chimera_router.flowcontrol.types import HoldLimits
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_loop")]
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_loop", "nothing_blocks")]
 
 SLOTS = 4  # of each of the two endpoints
 OBJECTIVE = wire.OBJECTIVES[1]
 LARGE = BODY.replace(b"auto", b"large")  # waits for one endpoint
-
-
-@pytest.fixture(autouse=True)
-def nothing_blocks() -> Iterator[None]:
-    """Fail any test in which the picker makes a blocking call on the event loop."""
-    with blocking.nothing_blocks():
-        yield
 
 
 @pytest.fixture

@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
-import blocking
 import grpc
 import pytest
 from directors import FakePredictor, director
@@ -22,14 +21,7 @@ from chimera_router.extproc.paths import PROCESS
 from chimera_router.extproc.server import drain, server
 from chimera_router.transports import Transport
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_loop")]
-
-
-@pytest.fixture(autouse=True)
-def nothing_blocks() -> Iterator[None]:
-    """Fail any test in which the picker makes a blocking call on the event loop."""
-    with blocking.nothing_blocks():
-        yield
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_loop", "nothing_blocks")]
 
 
 @pytest.fixture(params=list(Transport))

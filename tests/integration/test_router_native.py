@@ -3,10 +3,9 @@
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import blocking
 import grpc
 import pytest
 from authorities import Authority
@@ -28,17 +27,10 @@ from chimera_router.extproc.paths import LOG, PROCESS
 from chimera_router.extproc.server import drain, server
 from chimera_router.transports import Transport
 
-pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_loop")]
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("one_loop", "nothing_blocks")]
 
 AUTHORITY = Authority("pickers")
 ALONE = [("grpc.use_local_subchannel_pool", 1)]  # channels to one address otherwise share a connection
-
-
-@pytest.fixture(autouse=True)
-def nothing_blocks() -> Iterator[None]:
-    """Fail any test in which the picker makes a blocking call on the event loop."""
-    with blocking.nothing_blocks():
-        yield
 
 
 @pytest.fixture

@@ -1,9 +1,8 @@
 """What tests need that `make` builds from Go modules."""
 
-import os
 from collections.abc import Sequence
 
-import pytest
+from missing import absent
 
 from chimera_cluster.programs.catalog import PROGRAMS
 
@@ -18,6 +17,4 @@ def require(names: Sequence[str], target: str) -> None:
     missing = PROGRAMS.missing(names)
     if missing:
         said = f"not built: {', '.join(missing)}; `make {target}` builds them where go is installed"
-        if os.environ.get("CI"):
-            pytest.fail(said)
-        pytest.skip(said)
+        absent(said)

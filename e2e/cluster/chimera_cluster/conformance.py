@@ -117,12 +117,9 @@ def fixtures(documents: Iterable[Manifest | None], router: str) -> Iterator[Mani
 
 
 def _containers(document: Manifest) -> Sequence[Manifest]:
-    found: Sequence[Manifest] = document["spec"]["template"]["spec"]["containers"] if _is_deployment(document) else ()
+    deploys = document["kind"] == "Deployment"
+    found: Sequence[Manifest] = document["spec"]["template"]["spec"]["containers"] if deploys else ()
     return found
-
-
-def _is_deployment(document: Manifest) -> bool:
-    return bool(document["kind"] == "Deployment")
 
 
 def _replace(deployment: Manifest, container: Manifest, router: str) -> str:

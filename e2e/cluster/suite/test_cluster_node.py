@@ -5,7 +5,8 @@ import urllib.request
 from collections.abc import Callable
 
 import pytest
-from restricted_pods import container, deployment, http_probe, pod, service
+from client_pods import ask, client
+from restricted_pods import container, deployment, http_probe, service
 
 from chimera_cluster.cluster import Cluster
 from chimera_cluster.errors import ClusterError
@@ -13,7 +14,6 @@ from chimera_cluster.network import Inside
 
 pytestmark = pytest.mark.timeout(180)
 
-WAIT = "import signal; print('here', flush=True); signal.pause()"
 FETCH = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=5).read().decode())"
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], 9), timeout=3)"
 WHO = """
@@ -34,16 +34,10 @@ def echo(cluster: Cluster, space: str, image: Callable[[str], str]) -> str:
     server = container(
         image("echo"), readinessProbe=http_probe("/ready", 8080), lifecycle={"preStop": {"sleep": {"seconds": 3}}}
     )
-    client = container(image("router"), command=["python", "-c", WAIT])
-    cluster.apply(deployment("echo", 2, server), service("echo", 80, 8080), pod("client", client), space=space)
+    cluster.apply(deployment("echo", 2, server), service("echo", 80, 8080), client(image("router")), space=space)
     cluster.await_rollout("deployment/echo", space=space)
     cluster.await_condition("pod/client", "condition=Ready", space=space)
     return space
-
-
-def ask(cluster: Cluster, space: str, program: str, *arguments: str) -> str:
-    """Return what a program prints in the client's pod."""
-    return cluster.kubectl("exec", "client", f"--namespace={space}", "--", "python", "-c", program, *arguments)
 
 
 def eventually(attempt: Callable[[], str]) -> str:

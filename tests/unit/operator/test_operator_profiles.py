@@ -3,6 +3,7 @@
 import pytest
 from pool_documents import model_document, pool_document
 from rendered_pools import FACTS, choices, in_cluster, of_kind, options_of, pod_of, rendered
+from vllm_command_lines import EVERYTHING
 from vllm_flags import recorded
 
 from chimera_operator.api.engine import Engine
@@ -15,25 +16,6 @@ from chimera_router.engines.profiles import PROFILES as METRICS
 
 VLLM = {profile.name: profile for profile in PROFILES["VLLM"]}
 HUB = {"huggingFace": {"repo": "org/small", "revision": "main"}}
-BUCKET = {"s3": {"uri": "s3://a/b"}}
-
-EVERYTHING = pool_document(
-    model_document(
-        "small",
-        source=HUB,
-        engine={
-            "kvTokens": 1,
-            "maxModelLen": 4096,
-            "gpuMemoryUtilization": 0.5,
-            "kvCacheDtype": "fp8",
-            "prefixCaching": False,
-            "priorityScheduling": True,
-        },
-        loras=[{"name": "tickets", "source": {"huggingFace": {"repo": "org/tickets"}}}],
-        parallelism={"tensor": 2, "pipeline": 2},
-    ),
-    model_document("large", source=BUCKET),
-)
 
 
 @pytest.mark.parametrize("name", VLLM)
