@@ -37,7 +37,7 @@ def bare(cluster: Cluster, gateway_class: str, image: Callable[[str], str]) -> I
     removal = ["helm", "uninstall", "chimera", "--namespace=chimera-system", "--ignore-not-found", "--wait"]
     subprocess.run(removal, env=environment, check=True)
     yield environment
-    cluster.kubectl("delete", "--ignore-not-found", f"--filename={ROOT / 'manifests' / 'quickstart.yaml'}")
+    cluster.kubectl("delete", "--ignore-not-found", f"--filename={ROOT / 'manifests' / 'quickstart'}")
 
 
 def test_three_commands_lead_to_a_streamed_answer(bare: dict[str, str]) -> None:
